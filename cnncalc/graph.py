@@ -37,11 +37,13 @@ class Node:
     """A layer at its place in a graph. Nodes stand in the order in which they run.
 
     ``shares`` is the index of the earlier node whose weights this one uses. ``training``: the
-    node runs in training only (an auxiliary head). Dotted ``name``: ``layer1.0.shortcut.conv2d``.
+    node runs in training only (an auxiliary head). ``head`` numbers the side output it belongs
+    to; None on the main path. Dotted ``name``: ``layer1.0.shortcut.conv2d``.
     """
 
     __slots__ = (
         "frozen",
+        "head",
         "index",
         "input_shapes",
         "inputs",
@@ -65,6 +67,7 @@ class Node:
         shares: int | None = None,
         frozen: bool = False,
         training: bool = False,
+        head: int | None = None,
     ) -> None:
         self.index = index
         self.name = name
@@ -76,6 +79,7 @@ class Node:
         self.shares = shares
         self.frozen = frozen
         self.training = training
+        self.head = head
 
     def __repr__(self) -> str:
         return f"<{self.name}: {self.layer!r} → {' '.join(map(show_shape, self.output_shapes))}>"
@@ -132,6 +136,7 @@ class Builder:
         shares: int | None = None,
         frozen: bool = False,
         training: bool = False,
+        head: int | None = None,
     ) -> tuple[Value | None, ...]:
         """Append a layer; the values it makes, or poison with a finding (none for poison in).
 
@@ -161,6 +166,7 @@ class Builder:
             shares,
             frozen,
             training,
+            head,
         )
         self.nodes.append(node)
         return tuple(Value(node.index, port) for port in range(len(outputs)))

@@ -1,0 +1,66 @@
+"""The command line. Each command is a module of its own, imported when it is called."""
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+#: The commands, and the line that ``cnncalc --help`` says of each.
+COMMANDS = {
+    "summarize": "Print the table of a network: shapes, params, MACs, memory, receptive fields.",
+    "explain": "Derive every number of a layer; document a kind or a finding.",
+    "check": "Check specs: every mistake at file:line:column, and what they expect.",
+    "expand": "Print a spec flat: no blocks, repeats or other files.",
+    "list": "List the built-in architectures.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"{__name__}.{cmd_name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from ..diagnostics import did_you_mean
+
+            hint = did_you_mean(args[0], COMMANDS) if args else ""
+            raise click.UsageError(f"{error.message} {hint}".rstrip(), ctx) from None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="cnncalc", message="cnncalc %(version)s")
+def cli() -> None:
+    """Shapes and costs of convolutional networks, from a YAML spec.
+
+    \b
+    cnncalc summarize vgg16              the table of a built-in architecture
+    cnncalc explain vgg16 conv1_1        where each number comes from
+    cnncalc check my.yaml                is the spec right?
+
+    Exit codes: 0 clean, 1 findings, 2 wrong usage, 3 a file cannot be read.
+    """
+
+
+def main(args: list[str] | None = None, **extra: Any) -> None:
+    """Run the command line, on streams of any encoding."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    cli.main(args, prog_name="cnncalc", **extra)
