@@ -133,7 +133,7 @@ def check(*paths: str, values: Mapping[str, str] | None = None) -> Checked:
 
 def check_specs(specs: Iterable[str], values: Mapping[str, str] | None = None) -> Checked:
     """`check` for specs that are named one by one."""
-    findings, sources, checked = Findings(), {}, []
+    findings, sources, checked = Findings(), dict[str, str](), list[str]()
     for spec in specs:
         loaded = load_spec(spec, values=values)
         if loaded.graph is not None:

@@ -132,7 +132,8 @@ class Builder:
         inputs: Sequence[Value | None],
         name: str,
         *,
-        where: Callable[[str | None], Span | None] = lambda option: None,
+        span: Span | None = None,
+        where: Callable[[str], Span | None] = lambda option: None,
         shares: int | None = None,
         frozen: bool = False,
         training: bool = False,
@@ -140,7 +141,7 @@ class Builder:
     ) -> tuple[Value | None, ...]:
         """Append a layer; the values it makes, or poison with a finding (none for poison in).
 
-        ``where`` gives the place of an option of the layer in its file; of None, of the layer.
+        ``span`` is the place of the layer in its file, ``where`` gives that of one of its options.
         Raises TooManyLayers.
         """
         if len(self.nodes) >= MAX_LAYERS:
@@ -153,7 +154,8 @@ class Builder:
             layer.check_inputs(shapes)
             outputs = layer.shapes(shapes)
         except LayerError as error:
-            self.report(error, where(error.option) or where(None), known if len(known) > 1 else ())
+            at = where(error.option) if error.option else None
+            self.report(error, at or span, known if len(known) > 1 else ())
             return (None,)
         node = Node(
             len(self.nodes),
@@ -162,7 +164,7 @@ class Builder:
             known,
             shapes,
             outputs,
-            where(None),
+            span,
             shares,
             frozen,
             training,

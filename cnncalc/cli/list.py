@@ -20,8 +20,8 @@ def command() -> None:
         nodes = [node for node in loaded.graph.nodes if not node.training]
         costs = [cost(node) for node in nodes]
         shapes = [show_shape(n.output_shapes[0]) for n in nodes if isinstance(n.layer, Input)]
-        params, macs = sum(c.params for c in costs), sum(c.macs for c in costs)
-        rows.append((name, f"{params:,}", f"{macs:,}", " ".join(shapes), loaded.name))
+        counts = f"{sum(c.params for c in costs):,}", f"{sum(c.macs for c in costs):,}"
+        rows.append((name, *counts, " ".join(shapes), loaded.name))
     widths = [max(len(row[i]) for row in rows) for i in range(4)]
     for name, params, macs, shape, title in rows:
         line = f"{name:{widths[0]}}  {params:>{widths[1]}}  {macs:>{widths[2]}}  "

@@ -3,7 +3,7 @@
 import re
 import sys
 from collections.abc import Callable
-from typing import Any, NoReturn, TypeVar
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
@@ -16,7 +16,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 CLEAN, FINDINGS, USAGE, UNREADABLE = 0, 1, 2, 3
 
 
-class SpecType(click.ParamType):
+class SpecType(click.ParamType["str"]):
     """A path to a spec, ``-``, or the name of a built-in architecture."""
 
     name = "spec"
@@ -28,7 +28,7 @@ class SpecType(click.ParamType):
         return [*names, CompletionItem(incomplete, type="file")]
 
 
-class ShapeType(click.ParamType):
+class ShapeType(click.ParamType["tuple[int, ...]"]):
     """A shape such as 3x224x224."""
 
     name = "CxHxW"
@@ -44,11 +44,11 @@ class ShapeType(click.ParamType):
         return tuple(map(int, sizes))
 
 
-class BytesType(click.ParamType):
+class BytesType(click.ParamType["int"]):
     """An amount of memory such as 24GiB."""
 
     name = "bytes"
-    units = {  # noqa: RUF012
+    units: ClassVar[dict[str, int]] = {
         "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
         "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40,
     }  # fmt: skip
@@ -60,10 +60,11 @@ class BytesType(click.ParamType):
         if not found or found[3] not in self.units:
             self.fail(f"{value!r} is no amount of memory; write for example 24GiB or 800MB", param)
         fraction = found[2] or ""
-        return int(found[1] + fraction) * self.units[found[3]] // 10 ** len(fraction)
+        scaled: int = int(found[1] + fraction) * self.units[found[3]]
+        return scaled // int("1" + "0" * len(fraction))
 
 
-class SettingType(click.ParamType):
+class SettingType(click.ParamType["tuple[str, str]"]):
     """A parameter's value: name=value."""
 
     name = "name=value"

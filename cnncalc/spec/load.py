@@ -10,9 +10,9 @@ from .files import Files
 from .formula import EvaluationError
 from .model import File
 from .namespace import Namespace
+from .network import build
 from .reader import SpecReader, is_library
 from .scope import Scope
-from .walk import Walk
 from .yaml_text import parse
 
 
@@ -20,8 +20,9 @@ class Loaded(NamedTuple):
     """A spec that was loaded: its graph, if it has one, and everything there is to say of it.
 
     ``graph`` is None if there are errors, or if the spec is a template: then ``missing`` names
-    the parameters that have no value; or if it is a ``library`` of blocks. ``expect`` holds its contracts, flat (``params``,
-    ``training.macs``, ``output``), each with its place. ``sources`` are the texts read, by path.
+    the parameters that have no value; or if it is a ``library`` of blocks. ``expect`` holds its
+    contracts, flat (``params``, ``training.macs``, ``output``), each with its place. ``sources``
+    are the texts read, by path.
     """
 
     name: str
@@ -65,7 +66,7 @@ def load(
     missing = tuple(name for name, formula in file.parameters.items() if formula is None)
     graph = None
     if not missing or findings.failed:
-        graph = Walk(findings).run(file, shape)
+        graph = build(file, findings, shape)
     return Loaded(
         file.name or spec, file.citation, None if findings.failed else graph, findings,
         () if findings.failed else missing, contracts(file, findings), files.sources,

@@ -104,8 +104,10 @@ class Block:
 class File:
     """A spec with all it extends, or a library: what its blocks can see."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, library: bool = False) -> None:
         self.name = name
+        #: Written for others to include: its findings are shown where it is called.
+        self.library = library
         self.citation: str | None = None
         #: Names in the order of definition; None is required, and unset in a template.
         self.parameters: dict[str, Formula | None] = {}

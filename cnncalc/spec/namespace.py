@@ -10,7 +10,9 @@ from typing import NamedTuple
 
 from ..graph import Value
 
+#: What flows into and out of an entry; None is poison.
 Values = tuple[Value | None, ...]
+POISONED: Values = (None,)
 
 
 #: No spaces, nothing that means something in YAML or in computed names, no empty parts.
@@ -35,7 +37,16 @@ class Label(NamedTuple):
 class Namespace:
     """The names of one call, branch or named group."""
 
-    __slots__ = ("branches", "counts", "incomplete", "labels", "outward", "prefix", "spaces", "used")
+    __slots__ = (
+        "branches",
+        "counts",
+        "incomplete",
+        "labels",
+        "outward",
+        "prefix",
+        "spaces",
+        "used",
+    )
 
     def __init__(self, prefix: str = "", outward: "Namespace | None" = None) -> None:
         self.prefix = prefix

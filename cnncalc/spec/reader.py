@@ -108,8 +108,8 @@ class SpecReader:
         for depth, content in enumerate(levels):
             if "parameters" in content:
                 self.parameters(file, content["parameters"][1], reader, inherited=depth > 0)
-        for name, node in settings.items():
-            self.replace(file, name, node, nothing(node), reader)
+        for setting, node in settings.items():
+            self.replace(file, setting, node, nothing(node), reader)
         names = frozenset(file.parameters)
         for block, _, parameters in bodies:
             if parameters is not None:
@@ -138,7 +138,7 @@ class SpecReader:
     def read_library(self, tree: Mapping) -> File:
         """The blocks of a library; they see each other and what it includes, no parameters."""
         self.check_keys(tree, LIBRARY_KEYS, "a library for include")
-        library = File("")
+        library = File("", library=True)
         self.environment(library, [keys(tree)], {})
         return library
 
@@ -149,7 +149,7 @@ class SpecReader:
         if not isinstance(node, Mapping):
             self.findings.report("structure", "blocks is a mapping of names to blocks", node.span)
             return []
-        bodies = []
+        bodies: list[tuple[Block, Node, Node | None]] = []
         for key, value in node.pairs:
             if not reader.check_name(key):
                 continue

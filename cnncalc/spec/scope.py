@@ -26,7 +26,7 @@ class Scope:
     """
 
     __slots__ = (
-        "arriving", "channels_of", "depth", "home", "inputs", "names", "outer", "site", "space",
+        "arriving", "caller", "channels_of", "home", "inputs", "names", "outer", "site", "space",
         "words",
     )  # fmt: skip
 
@@ -41,6 +41,7 @@ class Scope:
         words: tuple[str, ...] = (),
         outer: "Scope | None" = None,
         site: tuple[Entry, ...] = (),
+        caller: Entry | None = None,
     ) -> None:
         self.names = names
         self.home = home
@@ -54,12 +55,14 @@ class Scope:
         self.outer = outer
         #: The calls that led here, the outermost first.
         self.site = site
+        #: The innermost of them that is not written in a library.
+        self.caller = caller
 
     def inner(self, names: dict[str, Any], space: Namespace | None = None) -> "Scope":
         """A scope inside this one: a round of a repeat, a branch, a named group."""
         return Scope(
             names, self.home, self.inputs, space or self.space, self.channels_of,
-            words=self.words, outer=self, site=self.site,
+            words=self.words, outer=self, site=self.site, caller=self.caller,
         )  # fmt: skip
 
     def held(self, name: str) -> Any:

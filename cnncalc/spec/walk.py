@@ -4,24 +4,33 @@ Each entry takes what arrives (`Values`; None is poison) and gives what goes on.
 makes one finding and poisons what depends on it.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 from ..diagnostics import Findings, Related, Span, did_you_mean
-from ..graph import Builder, Graph, TooManyLayers, Value
+from ..graph import Builder
 from ..layers import Layer, LayerError, decode, find
 from ..layers.options import show
-from .document import Scalar
-from .expression import ExpressionError, Template
+from .channels import Channels
 from .formula import EvaluationError, Formula
-from .model import Block, Entry, File, Kind
-from .namespace import Label, Namespace, Values, is_label
-from .scope import POISON, Poisoned, Scope
+from .model import Block, Entry, Kind
+from .modifiers import (
+    MAX_ROUNDS,
+    condition,
+    count,
+    list_of,
+    own_label,
+    poison_label,
+    share,
+    source,
+)
+from .namespace import POISONED, Label, Namespace, Values
+from .scope import Poisoned, Scope
 from .words import MERGES
 
-MAX_ROUNDS = 200_000
 MAX_DEPTH = 50
-POISONED: Values = (None,)
+
+T = TypeVar("T")
 
 
 class LimitReached(Exception):
@@ -34,108 +43,15 @@ class Walk:
     def __init__(self, findings: Findings) -> None:
         self.findings = findings
         self.builder = Builder(findings)
+        self.channels = Channels(self.builder)
         self.heads: list[tuple[Values, bool]] = []
         self.frozen = self.training = 0
         self.head_number: int | None = None
         self.rounds = 0
         #: Where the walk is, for findings that end it.
-        self._place: Entry | None = None
+        self.place: Entry | None = None
         self._failed: set[tuple[Entry, ...]] = set()
-        #: Values whose channels are not on the first axis: where they are, None if nowhere.
-        self._moved: dict[Value, int | None] = {}
         self._layers: dict[Any, tuple[Layer | None, list[LayerError]]] = {}
-
-    # -------------------------------------------------------------------------------- the whole
-
-    def run(self, file: File, shape: tuple[int, ...] | None = None) -> Graph | None:
-        """The graph of a file, or None with findings. ``shape`` replaces that of the input."""
-        scope = Scope({}, file, (), Namespace(), self.channels_of)
-        self.evaluate_parameters(file, scope)
-        inputs = self.make_inputs(file, scope, shape)
-        scope.inputs = scope.arriving = inputs
-        scope.words = tuple(name for name in file.inputs if name != "input")
-        try:
-            values, _ = self.entries(file.entries, scope, inputs)
-        except (TooManyLayers, LimitReached, RecursionError) as error:
-            message = {
-                TooManyLayers: "the network has more than 200,000 layers",
-                LimitReached: "the repeats make more than 1,000,000 rounds",
-            }.get(type(error), "blocks and groups are nested too deep")
-            self.findings.report("limit", message, self._place and self._place.span)
-            return None
-        self.freeze(file)
-        if self.findings.failed or None in values:
-            return None
-        return self.finish(file, [value for value in values if value is not None])
-
-    def evaluate_parameters(self, file: File, scope: Scope) -> None:
-        for name, formula in file.parameters.items():
-            try:
-                file.values[name] = POISON
-                if formula is not None:
-                    file.values[name] = formula.evaluate(scope.lookup)
-            except EvaluationError as error:
-                self.findings.report(error.rule, error.message, error.span, hint=error.hint)
-            except Poisoned:
-                pass
-
-    def make_inputs(self, file: File, scope: Scope, shape: tuple[int, ...] | None) -> Values:
-        values: list[Value | None] = []
-        for name, (formula, span) in file.inputs.items():
-            try:
-                given = formula.evaluate(scope.lookup) if shape is None else list(shape)
-            except EvaluationError as error:
-                self.findings.report(error.rule, error.message, error.span, hint=error.hint)
-                values.append(None)
-                continue
-            except Poisoned:
-                values.append(None)
-                continue
-            given = [whole(item) for item in given] if isinstance(given, list) else given
-            if (
-                isinstance(given, list)
-                and 1 <= len(given) <= 4
-                and all(type(size) is int and 0 < size < 2**31 for size in given)
-            ):
-                values.append(self.builder.input(name, tuple(given), span))
-                continue
-            message = f"{name} is {show(given)}; allowed: 1 to 4 whole numbers, 1 or more"
-            hint = "channels first: [3, 224, 224] is channels, height, width"
-            self.findings.report("bad-value", message, formula.span, hint=hint)
-            values.append(None)
-        return tuple(values) or POISONED
-
-    def finish(self, file: File, last: list[Value]) -> Graph:
-        heads = [value for values, _ in self.heads for value in values if value is not None]
-        inference = [
-            value for values, training in self.heads if not training
-            for value in values if value is not None
-        ]  # fmt: skip
-        readers = [
-            node for node in self.builder.nodes
-            if not node.training and any(value in last for value in node.inputs)
-        ]  # fmt: skip
-        only_heads = bool(readers) and all(node.head is not None for node in readers)
-        outputs = inference if inference and only_heads else last
-        return self.builder.finish(file.name, outputs, heads)
-
-    def freeze(self, file: File) -> None:
-        if not file.freeze:
-            return
-        from fnmatch import fnmatchcase
-
-        for place, pattern in file.freeze:
-            hits = [
-                node for node in self.builder.nodes
-                if fnmatchcase(node.name, pattern) or node.name.startswith(pattern + ".")
-            ]  # fmt: skip
-            for node in hits:
-                node.frozen = True
-            if not hits and not self.findings.failed:
-                hint = did_you_mean(pattern, [node.name for node in self.builder.nodes])
-                self.findings.report(
-                    "freeze-nothing", f"no layer is called {pattern}", place.span, hint=hint
-                )
 
     # ------------------------------------------------------------------------- entries in order
 
@@ -154,7 +70,7 @@ class Walk:
         if entry.times is None:
             return self.once(entry, scope, values)
         scope.arriving = values
-        rounds = self.guarded(entry, scope, lambda: self.count(entry.times, scope, "times"))
+        rounds = self.guarded(entry, scope, lambda: count(entry.times, scope, "times"))
         if rounds is None:
             return POISONED, True
         there = False
@@ -165,7 +81,7 @@ class Walk:
 
     def once(self, entry: Entry, scope: Scope, values: Values) -> tuple[Values, bool]:
         self.rounds += 1
-        self._place = entry
+        self.place = entry
         if self.rounds > 5 * MAX_ROUNDS:
             raise LimitReached
         scope.arriving = values
@@ -173,11 +89,11 @@ class Walk:
         if not entry.broken:
             result = self.guarded(entry, scope, lambda: self.modified(entry, scope, values))
         if result is None:
-            self.poison_label(entry, scope)
+            poison_label(entry, scope, len(self.builder.nodes))
             return (values if entry.word == "head" else POISONED), True
         return result
 
-    def guarded(self, entry: Entry, scope: Scope, work: Any) -> Any:
+    def guarded(self, entry: Entry, scope: Scope, work: Callable[[], T]) -> T | None:
         """What ``work`` gives, or None with one finding for an entry that fails."""
         try:
             return work()
@@ -188,21 +104,21 @@ class Walk:
         return None
 
     def modified(self, entry: Entry, scope: Scope, values: Values) -> tuple[Values, bool]:
-        if entry.when is not None and not self.condition(entry.when, scope):
+        if entry.when is not None and not condition(entry.when, scope):
             return values, False
         arrived = values
         if entry.sources:
-            arrived = tuple(
-                v for place, text in entry.sources for v in self.source(place, text, scope)
-            )
+            arrived = tuple(v for place, text in entry.sources for v in source(place, text, scope))
             scope.arriving = arrived
-        label = self.label(entry, scope)
+        label = own_label(entry, scope)
         first = len(self.builder.nodes)
         self.frozen += entry.freeze
-        result, there = self.dispatch(entry, scope, arrived, label)
-        self.frozen -= entry.freeze
+        try:
+            result, there = self.dispatch(entry, scope, arrived, label)
+        finally:
+            self.frozen -= entry.freeze
         if entry.share is not None:
-            self.share(entry, scope, first)
+            share(entry, scope, self.builder.nodes, first)
         if label is not None:
             scope.space.labels[label] = Label(result, first, len(self.builder.nodes))
         if entry.word == "head":
@@ -259,13 +175,14 @@ class Walk:
         if key in self._failed:
             return POISONED
         result = self.builder.add(
-            layer, values, name, where=lambda option: place(entry, option),
+            layer, values, name,
+            span=shown_at(entry, scope), where=lambda option: place(entry, option),
             frozen=self.frozen > 0, training=self.training > 0, head=self.head_number,
         )  # fmt: skip
         if len(self.findings) > before:
             self._failed.add(key)
-            self.trace_back(scope, before)
-        self.follow_channels(layer, values, result)
+            self.trace_back(entry, scope, before)
+        self.channels.follow(layer, values, result)
         return result
 
     def make(
@@ -287,7 +204,7 @@ class Walk:
             for error in errors:
                 before = len(self.findings)
                 self.builder.report(error, place(entry, error.option))
-                self.trace_back(scope, before)
+                self.trace_back(entry, scope, before)
         return layer
 
     def call(
@@ -317,8 +234,9 @@ class Walk:
         else:
             space = scope.space.spaces[label] = Namespace(scope.space.full(label))
         inner = Scope(
-            names, block.home, values, space, self.channels_of, words=block.inputs,
+            names, block.home, values, space, self.channels.of, words=block.inputs,
             site=(*scope.site, entry),
+            caller=scope.caller if scope.home.library else entry,
         )  # fmt: skip
         for name, default in block.parameters.items():
             if name in given:
@@ -355,11 +273,11 @@ class Walk:
         columns = entry.columns
         if columns is None:
             assert entry.rounds is not None
-            for index in range(self.count(entry.rounds, scope, "times")):
+            for index in range(count(entry.rounds, scope, "times")):
                 yield {"index": index}
             return
         if columns.rows is None:
-            lists = [self.list_of(formula, scope) for formula in columns.formulas]
+            lists = [list_of(formula, scope) for formula in columns.formulas]
             lengths = [len(items) for items in lists]
             if len(set(lengths)) > 1:
                 message = "the columns of over have different lengths: " + ", ".join(
@@ -368,7 +286,7 @@ class Walk:
                 raise EvaluationError("bad-value", message, entry.span)
             rows: list[Any] = [list(row) for row in zip(*lists, strict=True)]
         else:
-            rows = self.list_of(columns.rows, scope)
+            rows = list_of(columns.rows, scope)
         for index, row in enumerate(rows):
             if not isinstance(row, list) or len(row) != len(columns.names):
                 assert columns.rows is not None
@@ -415,143 +333,6 @@ class Walk:
         assert cls is not None
         return self.layer(entry, cls, scope, values, label), True
 
-    # ---------------------------------------------------------------------------------- modifiers
-
-    def condition(self, formula: Formula, scope: Scope) -> bool:
-        value = formula.evaluate(scope.lookup)
-        if not isinstance(value, bool):
-            message = f"when is {show(value)}; allowed: true or false"
-            raise EvaluationError("bad-value", message, formula.span, "compare it: x > 0")
-        return value
-
-    def count(self, formula: Formula | None, scope: Scope, what: str) -> int:
-        assert formula is not None
-        value = whole(formula.evaluate(scope.lookup))
-        if type(value) is not int or not 0 <= value <= MAX_ROUNDS:
-            rule = "limit" if type(value) is int and value > 0 else "bad-value"
-            message = f"{what} is {show(value)}; allowed: a whole number from 0 to {MAX_ROUNDS:,}"
-            raise EvaluationError(rule, message, formula.span)
-        return value
-
-    def list_of(self, formula: Formula, scope: Scope) -> list[Any]:
-        value = formula.evaluate(scope.lookup)
-        if not isinstance(value, list):
-            message = f"over is {show(value)}; allowed: a list"
-            raise EvaluationError("bad-value", message, formula.span, "times: counts rounds")
-        if len(value) > MAX_ROUNDS:
-            message = f"over has {len(value)} items; allowed: at most {MAX_ROUNDS:,}"
-            raise EvaluationError("limit", message, formula.span)
-        return value
-
-    def label(self, entry: Entry, scope: Scope) -> str | None:
-        """The entry's own name, used up in its namespace."""
-        if entry.name is None:
-            return None
-        node, text = entry.name
-        label = computed(node, text, scope)
-        if not is_label(label):
-            message = f"{label!r} cannot be a layer's name"
-            hint = "allowed: letters, digits and signs such as _ . - + /, no spaces or brackets"
-            raise EvaluationError("bad-value", message, node.span, hint)
-        if label in ("previous", "input"):
-            message = f"{label} cannot be a name: it is a word of the language"
-            raise EvaluationError("reserved-name", message, node.span)
-        if not scope.space.take(label):
-            message = f"the name {label} stands twice here"
-            hint = "compute a part of it: conv(index + 1)"
-            raise EvaluationError("duplicate-name", message, node.span, hint)
-        return label
-
-    def poison_label(self, entry: Entry, scope: Scope) -> None:
-        """Let the name of an entry that failed stand for poison, so that who reads it is silent."""
-        if entry.name is None:
-            return
-        try:
-            label = entry.name[1].evaluate(scope.lookup)
-        except (ExpressionError, Poisoned):
-            scope.space.incomplete = True
-            return
-        scope.space.take(label)
-        here = len(self.builder.nodes)
-        scope.space.labels.setdefault(label, Label(POISONED, here, here))
-
-    def source(self, node: Scalar, text: Template, scope: Scope) -> Values:
-        """What one of the names of ``from`` stands for."""
-        name = computed(node, text, scope)
-        if name == "previous":
-            return scope.arriving
-        if name in scope.words:
-            return (scope.inputs[scope.words.index(name)],)
-        if name == "input" and not scope.words:
-            return scope.inputs
-        found = scope.space.resolve(name)
-        if found is None:
-            self.unknown_source(name, node, scope, "from")
-        assert found is not None
-        return found.values
-
-    def unknown_source(self, name: str, node: Scalar, scope: Scope, word: str) -> None:
-        if scope.space.may_hold(name):
-            raise Poisoned
-        words = {*scope.space.names(), *(scope.words or ("input",)), "previous"}
-        message = f"{word} names {name}, but no layer before this one is called so"
-        raise EvaluationError("unknown-from", message, node.span, did_you_mean(name, words))
-
-    def share(self, entry: Entry, scope: Scope, first: int) -> None:
-        """Give the nodes made since ``first`` the weights of an earlier entry's nodes."""
-        assert entry.share is not None
-        node, text = entry.share
-        name = computed(node, text, scope)
-        found = scope.space.resolve(name)
-        if found is None or found.last > first:
-            self.unknown_source(name, node, scope, "share")
-            return
-        nodes = self.builder.nodes
-        own, owners = nodes[first:], nodes[found.first : found.last]
-        for mine, theirs in zip(own, owners, strict=False):
-            ours = mine.layer.weights(mine.input_shapes)
-            if mine.layer.kind != theirs.layer.kind or ours != theirs.layer.weights(
-                theirs.input_shapes
-            ):
-                message = f"{mine.name} cannot share the weights of {theirs.name}: {ours or 'none'} here, {theirs.layer.weights(theirs.input_shapes) or 'none'} there"
-                raise EvaluationError("share-mismatch", message, node.span)
-            if ours:
-                mine.shares = theirs.index if theirs.shares is None else theirs.shares
-        if len(own) != len(owners) and None not in found.values:
-            message = f"{len(own)} layers here cannot share the weights of {len(owners)} in {name}"
-            raise EvaluationError("share-mismatch", message, node.span)
-
-    # ----------------------------------------------------------------------------------- channels
-
-    def channels_of(self, values: Values) -> int:
-        """``channels``: the first axis of what arrives. Raises Poisoned, ExpressionError."""
-        if not values or values[0] is None:
-            raise Poisoned
-        value = values[0]
-        shape = self.builder.shape(value)
-        axis = self._moved.get(value, 0)
-        if axis != 0 or not shape:
-            message = "channels has no meaning here: the axes were rearranged by permute or reshape"
-            hint = "permute back first, or name the number by a parameter"
-            raise ExpressionError("evaluation", message, hint)
-        return shape[0]
-
-    def follow_channels(self, layer: Layer, values: Values, result: Values) -> None:
-        """Keep account of where permute and reshape leave the channels."""
-        kind = layer.kind
-        if not self._moved and kind not in ("permute", "reshape"):
-            return
-        axis = self._moved.get(values[0], 0) if values and values[0] is not None else 0
-        if kind == "permute" and axis is not None:
-            axis = layer.dims.index(axis)  # type: ignore[attr-defined]
-        elif kind == "reshape":
-            axis = None
-        elif kind == "flatten":
-            axis = 0
-        for value in result:
-            if value is not None and axis != 0:
-                self._moved[value] = axis
-
     # ----------------------------------------------------------------------------------- findings
 
     def fail(
@@ -563,34 +344,36 @@ class Walk:
             self._failed.add(key)
             before = len(self.findings)
             self.findings.report(rule, message, span, hint=hint)
-            self.trace_back(scope, before)
+            self.trace_back(entry, scope, before)
 
-    def trace_back(self, scope: Scope, before: int) -> None:
-        """Say of a finding that is new by which calls it was reached, the innermost first."""
-        if not scope.site or len(self.findings) == before:
-            return
-        calls = tuple(
-            Related(entry.span, f"called as {entry.word} from here") for entry in scope.site[:-4:-1]
-        )
-        finding = self.findings[-1]
-        self.findings[-1] = finding._replace(related=finding.related + calls)
+    def trace_back(self, entry: Entry, scope: Scope, before: int) -> None:
+        """Say of findings that are new by which calls they were reached, the innermost first.
+
+        One inside a library is shown at the call, which is where its reader can mend it.
+        """
+        for number in range(before, len(self.findings)):
+            finding = self.findings[number]
+            span, related = finding.span, list(finding.related)
+            if scope.home.library and scope.caller is not None:
+                inside = span if span and span != scope.caller.span else entry.span
+                related.append(Related(inside, f"in the block {scope.site[-1].word}, {entry.word}"))
+                span = scope.caller.span
+            related += [
+                Related(call.span, f"called as {call.word} from here")
+                for call in scope.site[:-4:-1]
+                if call.span != span
+            ]
+            self.findings[number] = finding._replace(span=span, related=tuple(related))
 
 
-def whole(value: Any) -> Any:
-    """A whole float counts as whole."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+def shown_at(entry: Entry, scope: Scope) -> Span:
+    """Where a layer's findings are shown: its entry, or the call of the library it is from."""
+    return scope.caller.span if scope.home.library and scope.caller else entry.span
 
 
 def choice(value: Any) -> Any:
     """The value of a layer's option: options never hold kinds, so a kind's name is a word."""
     return value.name if isinstance(value, Kind) else value
-
-
-def computed(node: Scalar, text: Template, scope: Scope) -> str:
-    try:
-        return text.evaluate(scope.lookup)
-    except ExpressionError as error:
-        raise EvaluationError(error.rule, error.message, node.span, error.hint) from None
 
 
 def place(entry: Entry, option: str | None) -> Span:

@@ -1,0 +1,107 @@
+"""From a file to a graph: its parameters, its inputs, the walk, what comes out, what is frozen."""
+
+from ..diagnostics import Findings, did_you_mean
+from ..graph import Graph, Node, TooManyLayers, Value
+from ..layers.options import show
+from .formula import EvaluationError, Formula
+from .model import File
+from .modifiers import whole
+from .namespace import Namespace, Values
+from .scope import POISON, Poisoned, Scope
+from .walk import LimitReached, Walk
+
+
+def build(file: File, findings: Findings, shape: tuple[int, ...] | None = None) -> Graph | None:
+    """The graph of a file, or None with findings. ``shape`` replaces that of its input."""
+    walk = Walk(findings)
+    scope = Scope({}, file, (), Namespace(), walk.channels.of)
+    evaluate_parameters(file, scope, findings)
+    inputs = make_inputs(file, scope, walk, shape)
+    scope.inputs = scope.arriving = inputs
+    scope.words = tuple(name for name in file.inputs if name != "input")
+    try:
+        values, _ = walk.entries(file.entries, scope, inputs)
+    except (TooManyLayers, LimitReached, RecursionError) as error:
+        message = {
+            TooManyLayers: "the network has more than 200,000 layers",
+            LimitReached: "the repeats make more than 1,000,000 rounds",
+        }.get(type(error), "blocks and groups are nested too deep")
+        findings.report("limit", message, walk.place and walk.place.span)
+        return None
+    freeze(file, walk.builder.nodes, findings)
+    last = [value for value in values if value is not None]
+    if findings.failed or len(last) < len(values):
+        return None
+    heads = [v for values, _ in walk.heads for v in values if v is not None]
+    side = [v for values, training in walk.heads if not training for v in values if v is not None]
+    outputs = side if side and only_heads_read(walk.builder.nodes, last) else last
+    return walk.builder.finish(file.name, outputs, heads)
+
+
+def evaluate_parameters(file: File, scope: Scope, findings: Findings) -> None:
+    """Give the file's parameters their values; POISON for one that has none."""
+    for name, formula in file.parameters.items():
+        file.values[name] = POISON
+        if formula is None:
+            continue
+        try:
+            file.values[name] = formula.evaluate(scope.lookup)
+        except EvaluationError as error:
+            findings.report(error.rule, error.message, error.span, hint=error.hint)
+        except Poisoned:
+            pass
+
+
+def make_inputs(file: File, scope: Scope, walk: Walk, shape: tuple[int, ...] | None) -> Values:
+    """The inputs as nodes of the graph; poison for one whose shape is wrong."""
+    values: list[Value | None] = []
+    for name, (formula, span) in file.inputs.items():
+        given = shape or input_shape(name, formula, scope, walk.findings)
+        values.append(None if given is None else walk.builder.input(name, given, span))
+    return tuple(values) or (None,)
+
+
+def input_shape(
+    name: str, formula: Formula, scope: Scope, findings: Findings
+) -> tuple[int, ...] | None:
+    """The shape of an input, or None with a finding."""
+    try:
+        value = formula.evaluate(scope.lookup)
+    except EvaluationError as error:
+        findings.report(error.rule, error.message, error.span, hint=error.hint)
+        return None
+    except Poisoned:
+        return None
+    sizes = [whole(item) for item in value] if isinstance(value, list) else []
+    if 1 <= len(sizes) <= 4 and all(type(size) is int and 0 < size < 2**31 for size in sizes):
+        return tuple(sizes)
+    message = f"{name} is {show(value)}; allowed: a list of 1 to 4 whole numbers, 1 or more"
+    hint = "channels first, without the batch: [3, 224, 224] is channels, height, width"
+    findings.report("bad-value", message, formula.span, hint=hint)
+    return None
+
+
+def only_heads_read(nodes: list[Node], last: list[Value]) -> bool:
+    """Whether the last layer is read, and by nothing but heads that run in inference (YOLO)."""
+    readers = [n for n in nodes if not n.training and any(value in last for value in n.inputs)]
+    return bool(readers) and all(node.head is not None for node in readers)
+
+
+def freeze(file: File, nodes: list[Node], findings: Findings) -> None:
+    """Freeze the layers that the file's ``freeze`` names: by pattern, or a whole namespace."""
+    if not file.freeze:
+        return
+    from fnmatch import fnmatchcase
+
+    for place, pattern in file.freeze:
+        hits = [
+            node
+            for node in nodes
+            if fnmatchcase(node.name, pattern) or node.name.startswith(pattern + ".")
+        ]
+        for node in hits:
+            node.frozen = True
+        if not hits and not findings.failed:
+            hint = did_you_mean(pattern, [node.name for node in nodes])
+            message = f"no layer is called {pattern}"
+            findings.report("freeze-nothing", message, place.span, hint=hint)
