@@ -1,5 +1,6 @@
 """The command line. Each command is a module of its own, imported when it is called."""
 
+import gc
 import sys
 from importlib import import_module
 from typing import Any
@@ -60,6 +61,9 @@ def cli() -> None:
 
 def main(args: list[str] | None = None, **extra: Any) -> None:
     """Run the command line, on streams of any encoding."""
+    # A spec of 100,000 layers is millions of objects that all live to the end: looking for
+    # garbage among them as often as Python does by default takes a third of the time.
+    gc.set_threshold(200_000, 50, 100)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")

@@ -42,7 +42,7 @@ class Files:
         if spec == "-":
             return self._read("-")
         path = Path(spec)
-        builtin = zoo() / (spec + SUFFIX)
+        builtin = zoo() / (spec.replace("-", "_") + SUFFIX)
         if not path.is_file() and is_plain_name(spec) and builtin.is_file():
             path = builtin
         elif is_plain_name(spec) and not path.exists() and not path.suffix:
