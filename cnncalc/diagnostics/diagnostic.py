@@ -42,6 +42,18 @@ class Diagnostic(NamedTuple):
 class Findings(list[Diagnostic]):
     """A list of findings that knows how to add one by its rule's name."""
 
+    def __init__(self, findings: Iterable[Diagnostic] = ()) -> None:
+        super().__init__(findings)
+        self._known = set(self)
+
+    def append(self, finding: Diagnostic) -> None:
+        super().append(finding)
+        self._known.add(finding)
+
+    def extend(self, findings: Iterable[Diagnostic]) -> None:
+        for finding in findings:
+            self.append(finding)
+
     def report(
         self,
         rule: str,
@@ -53,7 +65,7 @@ class Findings(list[Diagnostic]):
     ) -> None:
         """Add a finding, unless the very same one stands already (a repeated entry)."""
         finding = Diagnostic(RULES[rule], message, span, hint, tuple(related))
-        if finding not in self:
+        if finding not in self._known:
             self.append(finding)
 
     @property
