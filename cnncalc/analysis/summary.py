@@ -51,7 +51,8 @@ class Field(msgspec.Struct, frozen=True):
     ``size``: rows (columns) of the image, padding included, that one unit can see; the largest
     over the positions, where they differ. ``jump``: image rows from one unit to the next; None
     where units see the whole axis or paths step at different rates; a fraction, after
-    upsampling, is a float. ``start``: the first image row that unit 0 sees, negative in the padding.
+    upsampling, is a float. ``start``: the first image row that unit 0 sees, negative in the
+    padding.
     """
 
     size: int
@@ -85,7 +86,7 @@ class LayerSummary(msgspec.Struct, frozen=True, kw_only=True):
     owns_memory: bool
     #: Bytes of the outputs of one image: 0 if they have no memory of their own.
     output_bytes: int
-    #: Per image axis; empty once there are no spatial axes and nothing of the image is seen.
+    #: Per image axis that is seen, also where the output has no such axis (after flatten).
     receptive_field: tuple[Field, ...]
     #: Rows and columns of the padded input that nobody reads, per spatial axis.
     lost: tuple[int, ...]
