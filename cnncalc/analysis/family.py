@@ -127,6 +127,14 @@ def _seen(family: Family, window: Window, position: int) -> Span:
     return hull((low, high))
 
 
+def beside_others(first: int, size: int, output: int) -> Window | None:
+    """How a concatenation reads one input along the axis it joins: nothing of it elsewhere."""
+    if output > LONGEST_PERIOD:
+        return None
+    spans = ((at - first, at - first) if 0 <= at - first < size else None for at in range(output))
+    return Window(output, 0, tuple(spans))
+
+
 def straight(family: Family) -> Family:
     """A family of period 1 and the same rate that holds this one."""
     rows, steps = family.rate

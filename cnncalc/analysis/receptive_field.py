@@ -16,7 +16,7 @@ from ..layers.adaptive_pooling import Bins
 from ..layers.layer import axis_number
 from ..layers.merge import Concat
 from ..layers.window import SAME_POSITION, STRETCHED
-from .family import LONGEST_PERIOD, Family, constant, through, union, widest
+from .family import Family, beside_others, constant, through, union, widest
 from .summary import Field
 
 #: For each axis of the image, what the units of a tensor see of it: the union of the families.
@@ -89,17 +89,9 @@ def _windows(
     if isinstance(layer, Concat) and windows is not None:
         axis = axis_number(layer.axis, inputs[0])
         first = sum(shape[axis] for shape in inputs[:source])
-        beside = _beside(first, inputs[source][axis], layer.shapes(inputs)[target][axis])
+        beside = beside_others(first, inputs[source][axis], layer.shapes(inputs)[target][axis])
         windows = (*windows[:axis], beside, *windows[axis + 1 :])
     return windows
-
-
-def _beside(first: int, size: int, output: int) -> Window | None:
-    """How a concatenation reads one input along the axis it joins: nothing of it elsewhere."""
-    if output > LONGEST_PERIOD:
-        return None
-    spans = ((at - first, at - first) if 0 <= at - first < size else None for at in range(output))
-    return Window(output, 0, tuple(spans))
 
 
 def _blurred(families: tuple[Family, ...], shape: Shape) -> tuple[Family, ...]:
