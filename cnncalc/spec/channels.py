@@ -14,6 +14,8 @@ class Channels:
         self._builder = builder
         #: Values whose channels are not on the first axis: the axis, None once it is lost.
         self._moved: dict[Value, int | None] = {}
+        #: The values that were asked for.
+        self.read: set[Value] = set()
 
     def of(self, values: Values) -> int:
         """The channels of what arrives. Raises Poisoned, and ExpressionError where the axes were
@@ -25,6 +27,7 @@ class Channels:
             message = "channels has no meaning here: the axes were rearranged by permute or reshape"
             hint = "permute back first, or name the number by a parameter"
             raise ExpressionError("evaluation", message, hint)
+        self.read.add(values[0])
         shape = self._builder.shape(values[0])
         assert shape
         return shape[0]

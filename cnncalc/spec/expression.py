@@ -8,13 +8,19 @@ numbers, and `010` is none.
 
 import ast
 import re
-import warnings
 from collections.abc import Callable
 from functools import lru_cache
 from keyword import iskeyword
 from typing import Any
 
 from ..diagnostics import did_you_mean
+from .expression_syntax import (
+    PYTHON_WORDS,
+    excerpt,
+    refusal,
+    syntax_tree,
+    unreadable,
+)
 from .operations import (
     COMPARISONS,
     FUNCTIONS,
@@ -30,43 +36,13 @@ from .operations import (
 
 __all__ = ["Expression", "ExpressionError", "Template", "bounded_list", "parse", "template"]
 
-#: Longer or deeper is a mistake, and would be a way to exhaust Python's parser.
-MAX_LENGTH = 1_000
 MAX_DEPTH = 50
 
 Lookup = Callable[[str], object]
 Evaluate = Callable[[Lookup], object]
 
 _WHOLE = re.compile(r"0|[1-9][0-9]{0,99}")
-_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 
-#: What people write from other languages, and what it is called here.
-_FOREIGN = [
-    ("&&", "write `and`"),
-    ("||", "write `or`"),
-    ("?", "write `a if condition else b`"),
-    ("=>", "write `>=`"),
-    ("<>", "write `!=`"),
-    ("^", "write `**` for a power"),
-    ("×", "write `*`"),
-    ("·", "write `*`"),
-    ("÷", "write `/`"),
-    ("−", "this minus sign is typographic; write `-`"),
-    ("≤", "write `<=`"),
-    ("≥", "write `>=`"),
-    ("≠", "write `!=`"),
-    ("{", "a value in `{ }` stands on a line of its own; computed parts of names stand in ( )"),
-    ("%%", "write `%`"),
-    ("++", "write `+ 1`"),
-    ("&", "write `and`"),
-    ("|", "write `or`"),
-    ("~", "write `not`"),
-]
-_PYTHON_WORDS = {
-    "True": "write `true`",
-    "False": "write `false`",
-    "None": "leave the option out",
-}
 _UNKNOWN_WORDS = {
     **dict.fromkeys(
         ["on", "yes", "On", "Yes", "ON", "YES", "TRUE"], "it is a name here; write `true`"
@@ -144,7 +120,7 @@ def parse(text: str) -> Expression:
     if text.isidentifier() and not iskeyword(text):
         evaluate = walk.name(text)
     else:
-        evaluate = walk.walk(_syntax_tree(text), 0)
+        evaluate = walk.walk(syntax_tree(text), 0)
     return Expression(text, frozenset(walk.names), evaluate)
 
 
@@ -167,65 +143,14 @@ def template(text: str) -> Template:
         elif character == ")":
             depth -= 1
             if depth < 0:
-                raise _unreadable(f"a ) without its ( in {_excerpt(text)}")
+                raise unreadable(f"a ) without its ( in {excerpt(text)}")
             if not depth:
                 parts.append(parse(text[start:place]))
                 start = place + 1
     if depth:
-        raise _unreadable(f"a ( without its ) in {_excerpt(text)}")
+        raise unreadable(f"a ( without its ) in {excerpt(text)}")
     parts.append(text[start:])
     return Template(text, tuple(part for part in parts if part != "") or ("",))
-
-
-def _excerpt(text: str) -> str:
-    return text if len(text) <= 60 else text[:59] + "…"
-
-
-def _unreadable(message: str, hint: str = "") -> ExpressionError:
-    return ExpressionError("expression", message, hint)
-
-
-def _syntax_tree(text: str) -> ast.expr:
-    if not text:
-        raise _unreadable("an empty expression")
-    if len(text) > MAX_LENGTH:
-        raise _unreadable(f"an expression of {len(text):,} characters; allowed: {MAX_LENGTH:,}")
-    bare = _QUOTED.sub("''", text)
-    # Python would take the rest for a comment, or two lines for one.
-    for character in "#\\;\n\r":
-        if character in bare:
-            raise _unreadable(f"{character!r} has no meaning in an expression: {_excerpt(text)}")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(text, mode="eval").body
-    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
-        raise _unreadable(f"{_excerpt(text)} is no expression", _hint(text, bare, error)) from None
-
-
-def _hint(text: str, bare: str, error: Exception) -> str:
-    """What to write instead of what Python's parser does not take."""
-    for foreign, hint in _FOREIGN:
-        if foreign in bare:
-            return hint
-    if zeros := re.fullmatch(r"0[0-9_]+", text):
-        return f"write {zeros[0].lstrip('0_')}, or quote it if it is meant as text"
-    if re.fullmatch(r"[A-Za-z_]\w*:\S.*", bare):
-        return "write a space after the colon"
-    if re.search(r"(?<![=!<>])=(?!=)", bare):
-        return "write `==` to compare"
-    if re.search(r"!(?!=)", bare):
-        return "write `not`"
-    if bare.count("(") != bare.count(")") or bare.count("[") != bare.count("]"):
-        return "close what is open: ( and ), [ and ]"
-    keyword = next((word for word in re.findall(r"\w+", bare) if _is_foreign_keyword(word)), "")
-    if keyword:
-        return f"{keyword} is a word of Python and cannot be a name"
-    return "quote it if it is meant as text" if isinstance(error, SyntaxError) else ""
-
-
-def _is_foreign_keyword(word: str) -> bool:
-    return iskeyword(word) and word not in ("and", "or", "not", "if", "else", "in", "is")
 
 
 def _constant(value: object) -> Evaluate:
@@ -240,10 +165,10 @@ class _Walk:
 
     def walk(self, node: ast.expr, depth: int) -> Evaluate:
         if depth > MAX_DEPTH:
-            raise _unreadable(f"an expression more than {MAX_DEPTH} deep")
+            raise unreadable(f"an expression more than {MAX_DEPTH} deep")
         visit = _VISITORS.get(type(node))
         if visit is None:
-            raise _unreadable(*_refusal(node))
+            raise unreadable(*refusal(node))
         return visit(self, node, depth + 1)
 
     def name(self, name: str) -> Evaluate:
@@ -269,12 +194,12 @@ class _Walk:
     def visit_constant(self, node: ast.Constant, depth: int) -> Evaluate:
         value = node.value
         if isinstance(value, bool) or value is None:
-            raise _unreadable(f"{value} is not written so here", _PYTHON_WORDS[str(value)])
+            raise unreadable(f"{value} is not written so here", PYTHON_WORDS[str(value)])
         if isinstance(value, int | float):
             return _constant(bounded(value))
         if isinstance(value, str):
             return _constant(value)
-        raise _unreadable(f"{ast.unparse(node)} is no number, text, true or false")
+        raise unreadable(f"{ast.unparse(node)} is no number, text, true or false")
 
     def visit_list(self, node: ast.List, depth: int) -> Evaluate:
         items = [self.walk(item, depth) for item in node.elts]
@@ -283,7 +208,7 @@ class _Walk:
     def visit_operator(self, node: ast.BinOp, depth: int) -> Evaluate:
         operate = OPERATORS.get(type(node.op))
         if operate is None:
-            raise _unreadable(*_refusal(node.op))
+            raise unreadable(*refusal(node.op))
         left, right = self.walk(node.left, depth), self.walk(node.right, depth)
         return lambda lookup: operate(left(lookup), right(lookup))
 
@@ -293,7 +218,7 @@ class _Walk:
             return lambda lookup: negate(operand(lookup))
         if isinstance(node.op, ast.Not):
             return lambda lookup: not truth(operand(lookup), "not")
-        raise _unreadable(*_refusal(node.op))
+        raise unreadable(*refusal(node.op))
 
     def visit_and_or(self, node: ast.BoolOp, depth: int) -> Evaluate:
         operands = [self.walk(operand, depth) for operand in node.values]
@@ -311,7 +236,7 @@ class _Walk:
         for operator, operand in zip(node.ops, node.comparators, strict=True):
             compare = COMPARISONS.get(type(operator))
             if compare is None:
-                raise _unreadable(*_refusal(operator))
+                raise unreadable(*refusal(operator))
             links.append((compare, self.walk(operand, depth)))
 
         def run(lookup: Lookup) -> bool:
@@ -330,12 +255,14 @@ class _Walk:
         return lambda lookup: index(items(lookup), at(lookup))
 
     def visit_call(self, node: ast.Call, depth: int) -> Evaluate:
-        name = node.func.id if isinstance(node.func, ast.Name) else ast.unparse(node.func)
+        if not isinstance(node.func, ast.Name):
+            raise unreadable("a call of something that is no function")
+        name = node.func.id
         function = FUNCTIONS.get(name)
         if function is None:
-            raise _unreadable(f"{name} is no function", did_you_mean(name, FUNCTIONS))
+            raise unreadable(f"{name} is no function", did_you_mean(name, FUNCTIONS))
         if node.keywords:
-            raise _unreadable(f"{name} takes values in order, without names for them")
+            raise unreadable(f"{name} takes values in order, without names for them")
         arguments = [self.walk(argument, depth) for argument in node.args]
         return lambda lookup: function(*[argument(lookup) for argument in arguments])
 
@@ -352,31 +279,3 @@ _VISITORS: dict[type[ast.expr], Callable[[_Walk, Any, int], Evaluate]] = {
     ast.Subscript: _Walk.visit_index,
     ast.Call: _Walk.visit_call,
 }
-
-_REFUSED: dict[type[ast.AST], tuple[str, str]] = {
-    ast.Tuple: ("( , ) is no list", "write [ ] for a list, as in [1, 7]"),
-    ast.Slice: ("a part of a list cannot be taken", "pick one value, as in xs[0]"),
-    ast.Attribute: ("a dot has no meaning in an expression", ""),
-    ast.Is: ("is does not compare", "write `==`"),
-    ast.IsNot: ("is not does not compare", "write `!=`"),
-    ast.BitXor: ("^ is no operator", "write `**` for a power"),
-    ast.BitAnd: ("& is no operator", "write `and`"),
-    ast.BitOr: ("| is no operator", "write `or`"),
-    ast.Invert: ("~ is no operator", "write `not`"),
-    ast.UAdd: ("+ stands between two numbers", "leave it out"),
-    ast.LShift: ("<< is no operator", "write `* 2 ** n`"),
-    ast.RShift: (">> is no operator", "write `// 2 ** n`"),
-    ast.Dict: ("{ } has no meaning in an expression", "write the mapping on lines of its own"),
-    ast.Set: ("{ } has no meaning in an expression", "write [ ] for a list"),
-}
-
-
-def _refusal(node: ast.AST) -> tuple[str, str]:
-    return _REFUSED.get(
-        type(node),
-        (
-            f"{type(node).__name__} of Python is not part of the language",
-            "allowed: numbers, names, + - * / // % **, comparisons, and or not, "
-            "a if c else b, in, xs[i], lists, functions",
-        ),
-    )

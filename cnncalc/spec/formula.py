@@ -5,7 +5,7 @@ from typing import Any
 
 from ..diagnostics import Findings, Span
 from .document import Broken, Mapping, Node, Scalar, Sequence
-from .expression import Expression, ExpressionError, parse
+from .expression import Expression, ExpressionError, bounded_list, parse
 
 
 class EvaluationError(Exception):
@@ -46,9 +46,9 @@ class Formula:
         content = self.content
         if isinstance(content, str):
             return content
-        if isinstance(content, list):
-            return [item.evaluate(lookup) for item in content]
         try:
+            if isinstance(content, list):
+                return bounded_list([item.evaluate(lookup) for item in content])
             return content.evaluate(lookup)
         except ExpressionError as error:
             raise EvaluationError(error.rule, error.message, self.span, error.hint) from None

@@ -10,7 +10,7 @@ from .files import Files
 from .formula import EvaluationError
 from .model import File
 from .namespace import Namespace
-from .network import build
+from .network import Given, build
 from .reader import SpecReader, is_library
 from .scope import Scope
 from .yaml_text import parse
@@ -36,13 +36,13 @@ class Loaded(NamedTuple):
 
 
 def load(
-    spec: str, *, values: Mappable[str, str] | None = None, shape: tuple[int, ...] | None = None
+    spec: str, *, values: Mappable[str, str] | None = None, shape: Given | None = None
 ) -> Loaded:
     """Load a spec by path, ``-`` or built-in name.
 
     ``values`` sets parameters (--set name=value; each value as it would be written in a spec);
-    ``shape`` replaces the input's shape [C, H, W]. Never raises for what a spec may hold: see
-    the findings.
+    ``shape`` replaces the shape [C, H, W] of the only input, or those of inputs by their names.
+    Never raises for what a spec may hold: see the findings.
     """
     findings = Findings()
     files = Files(findings)

@@ -1,6 +1,9 @@
 """From a file to a graph: its parameters, its inputs, the walk, what comes out, what is frozen."""
 
-from ..diagnostics import Findings, did_you_mean
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..diagnostics import Findings, Span, did_you_mean
 from ..graph import Graph, Node, TooManyLayers, Value
 from ..layers.options import show
 from .formula import EvaluationError, Formula
@@ -10,9 +13,12 @@ from .namespace import Namespace, Values
 from .scope import POISON, Poisoned, Scope
 from .walk import LimitReached, Walk
 
+#: Shapes from outside: that of the only input, or of inputs by their names.
+Given = tuple[int, ...] | Mapping[str, tuple[int, ...]]
 
-def build(file: File, findings: Findings, shape: tuple[int, ...] | None = None) -> Graph | None:
-    """The graph of a file, or None with findings. ``shape`` replaces that of its input."""
+
+def build(file: File, findings: Findings, shape: Given | None = None) -> Graph | None:
+    """The graph of a file, or None with findings. ``shape`` replaces those of its inputs."""
     walk = Walk(findings)
     scope = Scope({}, file, (), Namespace(), walk.channels.of)
     evaluate_parameters(file, scope, findings)
@@ -26,7 +32,7 @@ def build(file: File, findings: Findings, shape: tuple[int, ...] | None = None) 
             TooManyLayers: "the network has more than 200,000 layers",
             LimitReached: "the repeats make more than 1,000,000 rounds",
         }.get(type(error), "blocks and groups are nested too deep")
-        findings.report("limit", message, walk.place and walk.place.span)
+        findings.report("limit", message, walk.place.span if walk.place else None)
         return None
     freeze(file, walk.builder.nodes, findings)
     last = [value for value in values if value is not None]
@@ -35,7 +41,7 @@ def build(file: File, findings: Findings, shape: tuple[int, ...] | None = None) 
     heads = [v for values, _ in walk.heads for v in values if v is not None]
     side = [v for values, training in walk.heads if not training for v in values if v is not None]
     outputs = side if side and only_heads_read(walk.builder.nodes, last) else last
-    return walk.builder.finish(file.name, outputs, heads)
+    return walk.builder.finish(file.name, outputs, heads, walk.channels.read)
 
 
 def evaluate_parameters(file: File, scope: Scope, findings: Findings) -> None:
@@ -52,13 +58,38 @@ def evaluate_parameters(file: File, scope: Scope, findings: Findings) -> None:
             pass
 
 
-def make_inputs(file: File, scope: Scope, walk: Walk, shape: tuple[int, ...] | None) -> Values:
+def make_inputs(file: File, scope: Scope, walk: Walk, given: Given | None) -> Values:
     """The inputs as nodes of the graph; poison for one whose shape is wrong."""
     values: list[Value | None] = []
+    replaced = given_shapes(file, given, walk.findings)
     for name, (formula, span) in file.inputs.items():
-        given = shape or input_shape(name, formula, scope, walk.findings)
-        values.append(None if given is None else walk.builder.input(name, given, span))
+        shape = replaced.get(name) or input_shape(name, formula, scope, walk.findings)
+        values.append(None if shape is None else walk.builder.input(name, shape, span))
     return tuple(values) or (None,)
+
+
+def given_shapes(file: File, given: Given | None, findings: Findings) -> dict[str, tuple[int, ...]]:
+    """The shapes from outside by the names of the inputs; findings for what does not fit."""
+    names = list(file.inputs)
+    if given is None or not names:
+        return {}
+    if not isinstance(given, Mapping):
+        if len(names) > 1:
+            message = f"one shape is given for {len(names)} inputs: {', '.join(names)}"
+            hint = f"name the input of each: --input {names[0]}={'x'.join(map(str, given))}"
+            findings.report("bad-value", message, hint=hint)
+            return {}
+        given = {names[0]: given}
+    shapes = {}
+    for name, shape in given.items():
+        if name not in file.inputs:
+            hint = did_you_mean(name, names)
+            findings.report("unknown-name", f"the spec has no input {name}", hint=hint)
+        elif is_shape(shape):
+            shapes[name] = tuple(shape)
+        else:
+            report_shape(name, shape, findings)
+    return shapes
 
 
 def input_shape(
@@ -73,12 +104,21 @@ def input_shape(
     except Poisoned:
         return None
     sizes = [whole(item) for item in value] if isinstance(value, list) else []
-    if 1 <= len(sizes) <= 4 and all(type(size) is int and 0 < size < 2**31 for size in sizes):
+    if is_shape(sizes):
         return tuple(sizes)
+    report_shape(name, value, findings, formula.span)
+    return None
+
+
+def is_shape(sizes: Sequence[object]) -> bool:
+    """Whether these are sizes of one to four axes."""
+    return 1 <= len(sizes) <= 4 and all(type(size) is int and 0 < size < 2**31 for size in sizes)
+
+
+def report_shape(name: str, value: Any, findings: Findings, span: Span | None = None) -> None:
     message = f"{name} is {show(value)}; allowed: a list of 1 to 4 whole numbers, 1 or more"
     hint = "channels first, without the batch: [3, 224, 224] is channels, height, width"
-    findings.report("bad-value", message, formula.span, hint=hint)
-    return None
+    findings.report("bad-value", message, span, hint=hint)
 
 
 def only_heads_read(nodes: list[Node], last: list[Value]) -> bool:

@@ -5,6 +5,7 @@ then end the process. YAML's own typing is never consulted, aliases are never fo
 mistake is one finding, and reading goes on after it, except after an error of YAML itself.
 """
 
+import gc
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,8 +15,8 @@ from yaml.reader import ReaderError
 from ..diagnostics import Findings, Related, Span
 from .document import Broken, Document, Mapping, Node, Scalar, Sequence
 from .text_file import read
-from .yaml_flow import mend_mapping, mend_sequence
-from .yaml_hints import explain
+from .yaml_errors import explain
+from .yaml_mending import mend_mapping, mend_sequence, space_item, space_pair
 
 __all__ = ["parse", "read"]
 
@@ -35,6 +36,9 @@ class _TooDeep(Exception):
 def parse(document: Document, findings: Findings) -> Node | None:
     """The tree of a document; None, with a finding, if it has none."""
     tree = _Tree(document, findings)
+    collecting = gc.isenabled()
+    # A tree has no cycles; looking for them takes longer than reading a large file.
+    gc.disable()
     try:
         for event in yaml.parse(document.text, Loader=LOADER):
             handle = tree.handlers.get(type(event))
@@ -56,6 +60,9 @@ def parse(document: Document, findings: Findings) -> Node | None:
         return None
     except _TooDeep:
         return None
+    finally:
+        if collecting:
+            gc.enable()
     if tree.root is None or (isinstance(tree.root, Scalar) and not tree.root.text):
         findings.report(
             "structure",
@@ -67,9 +74,7 @@ def parse(document: Document, findings: Findings) -> Node | None:
     return tree.root
 
 
-def _report_character(
-    document: Document, findings: Findings, error: ReaderError
-) -> None:
+def _report_character(document: Document, findings: Findings, error: ReaderError) -> None:
     # The position is in bytes or in characters, by loader; the character itself is certain.
     code = error.character if isinstance(error.character, int) else ord(error.character[:1])
     line, column = document.position(max(document.text.find(chr(code)), 0))
@@ -234,15 +239,17 @@ class _Tree:
             last.end_line if last else end.line + 1,
             last.end_column if last else end.column + 1,
         )
-        if not frame.is_mapping:
+        if frame.is_mapping:
+            pairs = list(self.pairs(parts))
+            if frame.lopsided:
+                pairs = mend_mapping(pairs, self.findings)
+            pairs = [space_pair(pair, flow, self.findings) for pair in pairs]
+            self.add(Mapping(*place, self.unique(pairs), flow))
+        else:
             if frame.lopsided:
                 parts = mend_sequence(parts, self.findings)
+            parts = [space_item(part, self.findings) for part in parts]
             self.add(Sequence(*place, parts, flow))
-            return
-        pairs = list(self.pairs(parts))
-        if flow:
-            pairs = mend_mapping(pairs, frame.lopsided, self.findings)
-        self.add(Mapping(*place, self.unique(pairs), flow))
 
     def pairs(self, parts: list[Node]) -> Iterator[tuple[Scalar, Node]]:
         """The pairs whose keys are words."""
@@ -256,6 +263,8 @@ class _Tree:
 
     def unique(self, pairs: list[tuple[Scalar, Node]]) -> list[tuple[Scalar, Node]]:
         """The pairs, each key once: the first stays."""
+        if len({key.text for key, _ in pairs}) == len(pairs):
+            return pairs
         first: dict[str, tuple[Scalar, Node]] = {}
         for pair in pairs:
             key = pair[0]
@@ -267,4 +276,4 @@ class _Tree:
                     hint="remove or rename one of the two",
                     related=[Related(first[key.text][0].span, "the first")],
                 )
-        return pairs if len(first) == len(pairs) else list(first.values())
+        return list(first.values())
