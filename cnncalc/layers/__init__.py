@@ -1,6 +1,24 @@
 """The layer kinds: one class in one place for each. Importing this package fills the table."""
 
-from . import convolution
+from . import (  # noqa: F401 (each fills the table with its kinds)
+    activation,
+    adaptive_pooling,
+    convolution,
+    dropout,
+    linear,
+    local_response,
+    locally_connected,
+    merge,
+    normalization,
+    pooling,
+    rearrange,
+    resampling,
+    scale,
+    selection,
+    shuffle,
+    softmax,
+    transposed_convolution,
+)
 from .errors import LayerError
 from .layer import Layer, Saved, Shape, Shapes, find, kind, kinds, show_shape
 from .options import decode, options
@@ -13,7 +31,6 @@ __all__ = [
     "Shape",
     "Shapes",
     "Window",
-    "convolution",
     "create",
     "decode",
     "find",

@@ -4,10 +4,10 @@ from math import prod
 from typing import Annotated, Any, ClassVar
 
 from .errors import LayerError
-from .layer import Saved, Shape, Shapes, kind
+from .layer import Saved, Shape, Shapes, kind, show_shape
 from .options import Count, Padding, PerAxis, option
 from .sliding import Sliding
-from .window import Window
+from .window import Window, grouped
 
 OutChannels = Annotated[
     Count, option("number of kernels: the channels of the output", symbol="C_out")
@@ -61,6 +61,12 @@ class Conv(Sliding, frozen=True):
                         f"connections names input channel {channel}; allowed: 0 to {channels - 1}",
                         option="connections",
                     )
+            if len(set(reads)) < len(reads):
+                raise LayerError(
+                    "bad-value",
+                    f"connections has the list {show_shape(reads)}; allowed: each channel once",
+                    option="connections",
+                )
 
     def shapes(self, inputs: Shapes) -> Shapes:
         return ((self.out_channels, *self.spatial_shape(inputs)),)
@@ -70,11 +76,11 @@ class Conv(Sliding, frozen=True):
             kernels: Shape = (self.out_channels, inputs[0][0] // self.groups)
         else:
             kernels = (sum(len(reads) for reads in self.connections),)
-        weights = {"weight": (*kernels, *self.kernel_size)}
+        weights = {"weight": (*kernels, *self.kernel())}
         return weights | {"bias": (self.out_channels,)} if self.bias else weights
 
     def macs(self, inputs: Shapes, outputs: Shapes) -> int:
-        window = prod(self.kernel_size)
+        window = prod(self.kernel())
         positions = prod(outputs[0][1:])
         if self.connections is not None:
             return window * sum(len(reads) for reads in self.connections) * positions
@@ -84,15 +90,14 @@ class Conv(Sliding, frozen=True):
         return prod(outputs[0]) if self.bias else 0
 
     def windows(self, inputs: Shapes) -> tuple[Window | None, ...] | None:
-        return (None, *self.spatial_windows(inputs))
+        channels = grouped(inputs[0][0], self.out_channels, self.groups)
+        return (channels, *self.spatial_windows(inputs))
 
     def saved(self, inputs: Shapes, outputs: Shapes) -> Saved:
         return Saved(inputs=True)
 
     def label(self) -> str:
-        sizes = set(self.kernel_size)
-        size = "x".join(map(str, self.kernel_size if len(sizes) > 1 else sizes))
-        return f"CONV{size}-{self.out_channels}"
+        return f"CONV{self.size_label()}-{self.out_channels}"
 
     def forward(self, xp: Any, inputs: tuple[Any, ...], weights: dict[str, Any]) -> tuple[Any, ...]:
         (x,) = inputs
@@ -115,14 +120,14 @@ class Conv(Sliding, frozen=True):
         return (add_bias(y, weights),)
 
 
-def check_groups(groups: int, what: str, channels: int) -> None:
+def check_groups(groups: int, what: str, channels: int, option: str = "groups") -> None:
     """Raise LayerError unless the groups divide the channels."""
     if channels % groups:
         raise LayerError(
             "groups",
             f"{channels} {what} do not divide into {groups} groups "
             f"({channels} = {groups}·{channels // groups} + {channels % groups})",
-            option="groups",
+            option=option,
         )
 
 

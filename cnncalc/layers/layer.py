@@ -34,12 +34,14 @@ class Saved(NamedTuple):
     """What autograd keeps of a layer for its backward pass, beside its weights.
 
     ``extra`` holds further tensors as (number of values per image, bytes of each); bytes 0
-    stands for the bytes of the dtype the network runs in.
+    stands for the bytes of the dtype the network runs in. ``per_batch`` holds those whose size
+    does not grow with the batch (batch norm's statistics), written the same way.
     """
 
     inputs: bool = False
     output: bool = False
     extra: tuple[tuple[int, int], ...] = ()
+    per_batch: tuple[tuple[int, int], ...] = ()
 
 
 class Layer(msgspec.Struct, frozen=True):
@@ -51,10 +53,11 @@ class Layer(msgspec.Struct, frozen=True):
     spatial: ClassVar[int | None] = None
     #: The least and the most inputs; None is no limit.
     arity: ClassVar[tuple[int, int | None]] = (1, 1)
+    #: The fewest axes of an input, for kinds whose name does not fix their number.
+    least_rank: ClassVar[int] = 1
     #: Memory of the output in inference, and in training by PyTorch's rules.
     memory: ClassVar[Memory] = "own"
     training_memory: ClassVar[Memory] = "own"
-    #: How often the lecture's tables would write it, e.g. CONV3-64; see `label`.
     #: An example entry for the documentation.
     example: ClassVar[str] = ""
     #: Where the formulas come from.
@@ -85,12 +88,21 @@ class Layer(msgspec.Struct, frozen=True):
                 if len(inputs) < least
                 else "choose one with from: name",
             )
-        if self.spatial is not None and len(inputs[0]) != self.spatial + 1:
+        for shape in inputs:
+            self.check_rank(shape)
+
+    def check_rank(self, shape: Shape) -> None:
+        """Raise LayerError unless an input has as many axes as the kind wants."""
+        if self.spatial is None:
+            wanted = f"{self.least_rank} axes or more" if self.least_rank > 1 else "an axis"
+            fits = len(shape) >= self.least_rank
+        else:
+            wanted = f"{self.spatial + 1} axes [C, {', '.join(AXES[self.spatial])}]"
+            fits = len(shape) == self.spatial + 1
+        if not fits:
             raise LayerError(
                 "rank",
-                f"{self.kind} wants an input of {self.spatial + 1} axes "
-                f"[C, {', '.join(AXES[self.spatial])}]; {show_shape(inputs[0])} has "
-                f"{len(inputs[0])}",
+                f"{self.kind} wants an input of {wanted}; {show_shape(shape)} has {len(shape)}",
             )
 
     def shapes(self, inputs: Shapes) -> Shapes:
@@ -125,6 +137,16 @@ class Layer(msgspec.Struct, frozen=True):
         """
         return (SAME_POSITION,) * len(inputs[0])
 
+    def windows_between(
+        self, inputs: Shapes, source: int, target: int
+    ) -> tuple[Window | None, ...] | None:
+        """As `windows`: how output number ``target`` reads input number ``source``.
+
+        Only kinds that treat their inputs or outputs differently override it: concat, split,
+        merges that stretch an axis, center_crop, whose second input is not read at all.
+        """
+        return self.windows(inputs)
+
     def remainder(self, inputs: Shapes) -> tuple[int, ...]:
         """Per spatial axis, rows or columns of the padded input that no output reads because
         the stride does not divide. () for kinds that have no stride."""
@@ -134,9 +156,18 @@ class Layer(msgspec.Struct, frozen=True):
         """What autograd saves for the backward pass (PyTorch's derivatives.yaml)."""
         return Saved()
 
+    def memory_of(self, inputs: Shapes) -> Memory:
+        """Memory of the outputs in inference, for kinds where it depends on options or shapes."""
+        return self.memory
+
+    def training_memory_of(self, inputs: Shapes) -> Memory:
+        """Memory of the outputs in training."""
+        return self.training_memory
+
     def label(self) -> str:
         """The layer as the lectures write it, e.g. ``CONV3-64``."""
-        return self.kind.rstrip("123d").rstrip("_").upper().replace("_", "") or self.kind
+        name = self.kind[:-2] if self.kind.endswith(("1d", "2d", "3d")) else self.kind
+        return name.upper().replace("_", "")
 
     def forward(self, xp: Any, inputs: tuple[Any, ...], weights: dict[str, Any]) -> tuple[Any, ...]:
         """The layer on real arrays of ``xp`` (numpy, cupy), each with a batch axis in front.
@@ -150,6 +181,23 @@ class Layer(msgspec.Struct, frozen=True):
 def show_shape(shape: Shape) -> str:
     """A shape as the specs write it: [3, 224, 224]."""
     return f"[{', '.join(map(str, shape))}]"
+
+
+def axis_number(axis: int, shape: Shape, option: str = "axis") -> int:
+    """The number of an axis, counted from 0; -1 is the last. Raises LayerError if there is none.
+
+    The batch is no axis here: 0 is the channels, which frameworks call 1.
+    """
+    rank = len(shape)
+    if not -rank <= axis < rank:
+        raise LayerError(
+            "shape",
+            f"{option} is {axis}, but {show_shape(shape)} has {rank} axes; "
+            f"allowed: {-rank} to {rank - 1}",
+            hint="the batch is not an axis of a shape: 0 is the channels",
+            option=option,
+        )
+    return axis % rank
 
 
 # ------------------------------------------------------------------------ the table of kinds
@@ -179,11 +227,12 @@ def find(name: str) -> type[Layer] | None:
         base, axes = _KINDS[name]
         body = {
             "kind": name,
-            "spatial": axes,
+            "spatial": base.spatial if axes is None else axes,
             "__module__": base.__module__,
             "__doc__": base.__doc__,
         }
-        _CLASSES[name] = type(base)(base.__name__, (base,), body, frozen=True)
+        named: Any = msgspec.StructMeta(base.__name__, (base,), body, frozen=True)
+        _CLASSES[name] = named
     return _CLASSES[name]
 
 

@@ -161,7 +161,7 @@ def decode(
 
 def _convert(entry: Option, value: Any, spatial: int | None) -> Any:
     converted = msgspec.convert(_whole(value), entry.type)
-    if not entry.per_axis or isinstance(converted, str):
+    if not entry.per_axis or converted is None or isinstance(converted, str):
         return converted
     axes = spatial or 1
     if not isinstance(converted, tuple):

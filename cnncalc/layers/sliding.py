@@ -4,7 +4,7 @@ Convolution, pooling and locally connected layers differ in what they do with a 
 where their windows stand.
 """
 
-from typing import Any, ClassVar
+from typing import Any
 
 from .errors import LayerError
 from .layer import AXES, Layer, Shape, Shapes, show_shape
@@ -15,20 +15,44 @@ Sides = tuple[int, int]
 
 class Sliding(Layer, frozen=True):
     """A layer whose options ``kernel_size``, ``stride``, ``padding`` and ``dilation`` are tuples
-    with one value per spatial axis (padding also a word). Subclasses declare the ones they have."""
+    with one value per spatial axis (padding also a word). Subclasses declare the ones they have
+    as fields, which hide the values here."""
 
-    kernel_size: ClassVar[Any]
-    stride: ClassVar[Any]
-    padding: ClassVar[Any] = 0
-    dilation: ClassVar[Any] = 1
-    ceil_mode: ClassVar[bool] = False
+    @property
+    def kernel_size(self) -> Any:
+        return 1
+
+    @property
+    def stride(self) -> Any:
+        return 1
+
+    @property
+    def padding(self) -> Any:
+        return 0
+
+    @property
+    def dilation(self) -> Any:
+        return 1
+
+    @property
+    def ceil_mode(self) -> bool:
+        return False
 
     def axis(self, option: str, axis: int) -> int:
         """An option's value on one spatial axis; stride without a value is the kernel size."""
-        value = getattr(self, option)
+        value: int | tuple[int, ...] | None = getattr(self, option)
         if value is None:
             return self.axis("kernel_size", axis)
         return value[axis] if isinstance(value, tuple) else value
+
+    def kernel(self) -> Shape:
+        """The size of the kernel on each spatial axis."""
+        return tuple(self.axis("kernel_size", axis) for axis in range(self.spatial or 0))
+
+    def size_label(self) -> str:
+        """``3``, or ``1x7`` where the axes differ: the number in CONV3-64 and POOL2."""
+        kernel = self.kernel()
+        return "x".join(map(str, kernel if len(set(kernel)) > 1 else kernel[:1]))
 
     def extent(self, axis: int) -> int:
         """K_eff = D·(K − 1) + 1: what the kernel spans, holes of the dilation included."""
@@ -80,10 +104,11 @@ class Sliding(Layer, frozen=True):
     def spatial_shape(self, inputs: Shapes) -> Shape:
         """The output's spatial axes. Raises LayerError where a window does not fit at all."""
         names = AXES[self.spatial or 2]
+        output = tuple(self.output_size(axis, size) for axis, size in enumerate(inputs[0][1:]))
         for axis, size in enumerate(inputs[0][1:]):
-            extent = self.extent(axis)
-            before, after = self.sides(axis, size)
-            if size + before + after < extent:
+            if output[axis] < 1:
+                extent = self.extent(axis)
+                before, after = self.sides(axis, size)
                 missing = extent - size
                 raise LayerError(
                     "kernel-too-large",
@@ -94,7 +119,7 @@ class Sliding(Layer, frozen=True):
                     f"{-(-missing // 2)} would fit",
                     option="kernel_size",
                 )
-        return tuple(self.output_size(axis, size) for axis, size in enumerate(inputs[0][1:]))
+        return output
 
     def remainder(self, inputs: Shapes) -> tuple[int, ...]:
         lost = []
@@ -131,7 +156,7 @@ class Sliding(Layer, frozen=True):
             reach = (output[axis] - 1) * self.axis("stride", axis) + self.extent(axis)
             widths.append((before, max(after, reach - size - before)))  # ceil mode reads beyond
         padded = xp.pad(x, widths, constant_values=fill)
-        slices = [()]
+        slices: list[tuple[slice, ...]] = [()]
         for axis in range(len(output)):
             step, dilation = self.axis("stride", axis), self.axis("dilation", axis)
             slices = [

@@ -3,6 +3,8 @@
 from math import gcd
 from typing import NamedTuple
 
+from .errors import LayerError
+
 Span = tuple[int, int] | None
 
 
@@ -33,6 +35,12 @@ class Window(NamedTuple):
 
 
 SAME_POSITION = Window(1, 1, ((0, 0),))
+#: An axis of size 1 that is stretched: all positions read the only one.
+STRETCHED = Window(1, 0, ((0, 0),))
+#: An input whose values are not looked at, only its shape.
+NOT_READ = Window(1, 0, (None,))
+#: A pattern that repeats after more positions than this is refused.
+MAX_PERIOD = 1 << 16
 
 
 def sliding(kernel: int, stride: int, dilation: int, before: int) -> Window:
@@ -43,6 +51,25 @@ def sliding(kernel: int, stride: int, dilation: int, before: int) -> Window:
 def shifted(offset: int) -> Window:
     """Position o reads position o + offset: cropping (> 0) and padding (< 0)."""
     return Window(1, 1, ((offset, offset),))
+
+
+def check_period(period: int, option: str) -> None:
+    """Raise LayerError if a window's pattern is too long to write down."""
+    if period > MAX_PERIOD:
+        raise LayerError(
+            "limit",
+            f"the windows along an axis repeat only after {period} positions; "
+            f"allowed: {MAX_PERIOD} or fewer",
+            option=option,
+        )
+
+
+def grouped(size: int, output: int, groups: int) -> Window | None:
+    """Equal blocks of channels that do not see each other; None where there is only one."""
+    period = output // groups
+    if groups == 1 or period > MAX_PERIOD:
+        return None
+    return Window(period, size // groups, ((0, size // groups - 1),) * period)
 
 
 def adaptive(size: int, output: int) -> Window:
