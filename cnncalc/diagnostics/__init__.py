@@ -1,6 +1,6 @@
 """Findings: the table of rules, the finding itself, and renderers that are pure functions."""
 
-from .diagnostic import Diagnostic, Findings, Related, Span, did_you_mean
+from .diagnostic import Diagnostic, Findings, Related, Span, TooManyErrors, did_you_mean
 from .rules import RULES, Rule, Severity
 
 __all__ = [
@@ -11,5 +11,6 @@ __all__ = [
     "Rule",
     "Severity",
     "Span",
+    "TooManyErrors",
     "did_you_mean",
 ]

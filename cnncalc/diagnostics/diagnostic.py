@@ -1,7 +1,7 @@
 """A finding is data: which rule, where, what is, what is allowed, what to do."""
 
 from collections.abc import Iterable
-from difflib import get_close_matches
+from itertools import islice
 from typing import NamedTuple
 
 from .rules import RULES, Rule, Severity
@@ -39,16 +39,43 @@ class Diagnostic(NamedTuple):
         return self.rule.severity
 
 
+#: Comparing a word with 100,000 others would take seconds.
+MAX_CHOICES = 2_000
+#: Nobody reads more of one spec; a file of nonsense has millions.
+MAX_ERRORS = 1_000
+
+
+class TooManyErrors(Exception):
+    """A spec has `MAX_ERRORS` errors, and there may be more."""
+
+
 class Findings(list[Diagnostic]):
-    """A list of findings that knows how to add one by its rule's name."""
+    """A list of findings that knows how to add one by its rule's name.
+
+    Adding raises TooManyErrors once there are `MAX_ERRORS` errors.
+    """
 
     def __init__(self, findings: Iterable[Diagnostic] = ()) -> None:
         super().__init__(findings)
         self._known = set(self)
+        self._errors = sum(finding.severity == "error" for finding in self)
 
     def append(self, finding: Diagnostic) -> None:
         super().append(finding)
         self._known.add(finding)
+        self._errors += finding.severity == "error"
+        if self._errors == MAX_ERRORS:
+            message = f"{MAX_ERRORS:,} errors; there may be more, which were not looked for"
+            super().append(Diagnostic(RULES["limit"], message, finding.span))
+            raise TooManyErrors
+
+    def take(self) -> list[Diagnostic]:
+        """All findings so far, which are no longer in it then."""
+        taken = list(self)
+        self.clear()
+        self._known.clear()
+        self._errors = 0
+        return taken
 
     def extend(self, findings: Iterable[Diagnostic]) -> None:
         for finding in findings:
@@ -71,15 +98,20 @@ class Findings(list[Diagnostic]):
     @property
     def failed(self) -> bool:
         """Whether there is an error among them."""
-        return any(finding.severity == "error" for finding in self)
+        return self._errors > 0
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """``did you mean padding?``, or, where nothing is close, what there is to choose from."""
-    choices = list(choices)
-    close = get_close_matches(word, choices, n=1, cutoff=0.6)
+    from difflib import get_close_matches
+
+    if isinstance(choices, set | frozenset):  # whose order differs from run to run
+        choices = sorted(choices)
+    choices = list(islice(choices, MAX_CHOICES))
+    close = get_close_matches(word, choices, n=9, cutoff=0.6)
+    swapped = [choice for choice in close if sorted(choice) == sorted(word)]
     if close:
-        return f"did you mean {close[0]}?"
+        return f"did you mean {(swapped or close)[0]}?"
     if 0 < len(choices) <= 12:
         return "allowed: " + ", ".join(choices)
     return ""
