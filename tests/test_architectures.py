@@ -6,10 +6,16 @@ Numbers written here, beside those of ``published``, carry their citation.
 import pytest
 from published import PAPERS, TORCHVISION, costs, summary
 
+from cnncalc.analysis.notes import notes
+from cnncalc.diagnostics import Findings
 from cnncalc.spec import builtin_names, load
 
-LIBRARIES = {"common"}
-TEMPLATES = {"densenet", "mobilenet_v3", "resnet", "squeezenet", "vgg"}
+LIBRARIES = {"common", "darknet"}
+TEMPLATES = {
+    *("convnext", "densenet", "efficientnet", "efficientnet_v2", "mnasnet", "mobilenet_v3"),
+    *("regnet", "resnet", "resnet_cifar", "shufflenet_v2", "squeezenet", "vgg"),
+    "wide_resnet_cifar",
+}
 NETWORKS = sorted({*builtin_names()} - LIBRARIES - TEMPLATES)
 
 #: What the lectures show.
@@ -55,7 +61,9 @@ LECTURES = [
 def test_meets_what_it_expects(name: str) -> None:
     expected = {word: value for word, (value, _) in load(name).expect.items()}
     totals, training = summary(name).totals, summary(name).training_totals
-    got = {"params": totals.params, "macs": totals.macs, "output": list(totals.output)}
+    outputs = [list(shape) for shape in totals.outputs]
+    output = outputs if len(outputs) > 1 else outputs[0]
+    got = {"params": totals.params, "macs": totals.macs, "output": output}
     if training is not None:
         got |= {"training.params": training.params, "training.macs": training.macs}
     assert got == expected
@@ -110,6 +118,12 @@ def recomputed(network: str, *path: str) -> dict[str, int]:
     return row
 
 
+def learned(network: str, variant: str) -> dict[str, int]:
+    """Figures of a Caffe model, where batch norm's statistics are params too but not learned."""
+    row = recomputed(network, "recomputed", variant)
+    return {"params": row["learnable"], "macs": row["macs"]}
+
+
 V1 = "recomputed_caffe_stride_on_1x1"
 V15 = "recomputed_torchvision_stride_on_3x3"
 
@@ -131,6 +145,11 @@ V15 = "recomputed_torchvision_stride_on_3x3"
         ("resnet50_v1", recomputed("ResNet", V1, "50") | {"params": 25_557_096 - 64}),
         ("resnet101_v1", recomputed("ResNet", V1, "101")),
         ("resnet152_v1", recomputed("ResNet", V1, "152")),
+        ("inception_v3", recomputed("Inception-v3", "recomputed", "torchvision")),
+        ("inception_v4", learned("Inception-v4 / Inception-ResNet-v2", "inception_v4")),
+        ("xception", learned("Xception", "caffe")),
+        ("se_resnet50_v1", learned("SENet", "SE-ResNet-50")),
+        ("wide_resnet50_2", recomputed("Wide ResNet-50-2", "recomputed", "torchvision")),
     ],
 )
 def test_totals_of_the_papers(name: str, expected: dict[str, int]) -> None:
@@ -160,6 +179,69 @@ def test_mobilenet_v2_at_every_width_and_resolution(row: dict[str, float]) -> No
     totals = summary("mobilenet_v2", int(row["res"]), width=str(row["alpha"])).totals
     assert totals.params == row["recomputed_torchvision_params"]
     assert totals.macs == row["recomputed_torchvision_macs"]
+
+
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [("resnet20", 269_722), ("resnet32", 464_154), ("resnet44", 658_586), ("resnet56", 853_018),
+     ("resnet110", 1_727_962)],
+)  # fmt: skip
+def test_cifar_resnets(name: str, params: int) -> None:
+    """He et al., CVPR 2016, table 6: 0.27, 0.46, 0.66, 0.85 and 1.7 million."""
+    assert summary(name).totals.params == params
+    assert f"{params:,}" in PAPERS["CIFAR ResNets"]["formula"].replace(" / ", " ")
+
+
+@pytest.mark.parametrize(
+    ("name", "millions"), [("wrn_16_8", 11.0), ("wrn_28_10", 36.5), ("wrn_40_4", 8.9)]
+)
+def test_wide_resnets_for_cifar(name: str, millions: float) -> None:
+    """Zagoruyko & Komodakis, BMVC 2016, table 4."""
+    assert round(summary(name).totals.params / 10**6, 1) == millions
+
+
+def test_wide_resnets_add_what_is_not_activated_yet() -> None:
+    """Except where the width changes: there both branches are activated."""
+    layers = summary("wrn_28_10").layers
+    assert layers["conv2.1.add"].reads == ("conv2.1.residual.conv2d_2", "conv2.0.add")
+    assert layers["conv3.0.shortcut.conv2d"].reads == ("conv3.0.relu",)
+
+
+def test_darknet53_does_18_57_billion_operations() -> None:
+    """pjreddie.com, ImageNet classification: two operations for each MAC."""
+    published = PAPERS["Darknet / YOLO"]["published"]
+    billions = published["pjreddie.com imagenet table (Bn ops at 256/448/224)"]["Darknet53"]
+    assert round(2 * summary("darknet53").totals.macs / 10**9, 2) == billions
+
+
+def test_yolov3_fills_its_file_of_weights() -> None:
+    """yolov3.weights: a header of 20 bytes, then all params and statistics as float32."""
+    totals = summary("yolov3").totals
+    file = PAPERS["Darknet / YOLO"]["weights_file_bytes"]["yolov3.weights"]
+    assert 20 + 4 * (totals.params + totals.buffers) == file
+    assert round(2 * totals.macs / 10**9, 1) == 65.9  # AlexeyAB/darknet, README
+
+
+def test_fcn8s_is_vgg16_with_scores_and_upsampling() -> None:
+    """Long et al., CVPR 2015; voc-fcn8s: fc8's 1000 classes give way to 21 scores, thrice."""
+    vgg16 = summary("vgg16").totals.params - costs("vgg16", "fc8")[0]
+    scores = 21 * (4096 + 512 + 256) + 3 * 21
+    bilinear = 21 * 21 * (4 * 4 + 4 * 4 + 16 * 16)
+    totals = summary("fcn8s").totals
+    assert totals.params == vgg16 + scores + bilinear
+    assert totals.frozen == bilinear
+
+
+@pytest.mark.parametrize(
+    ("name", "misaligned"), [("fcn8s", False), ("unet", False), ("yolov3", True)]
+)
+def test_networks_that_merge_maps_of_several_scales(name: str, misaligned: bool) -> None:
+    """The offsets of voc-fcn8s align what is added: 1 row off, and there would be a note."""
+    findings = Findings()
+    graph = load(name).graph
+    assert graph is not None
+    notes(graph, findings)
+    assert ("misaligned" in {finding.rule.name for finding in findings}) is misaligned
 
 
 def test_googlenet_with_its_heads() -> None:

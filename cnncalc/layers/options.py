@@ -16,8 +16,9 @@ from .errors import LayerError
 if TYPE_CHECKING:
     from .layer import Layer
 
-# No fixed-length tuple may stand inside a union here: msgspec 0.22 corrupts memory on
-# `int | tuple[int, int]`. A bounded `tuple[int, ...]` says the same and is safe.
+# No fixed-length tuple may stand in a union with a bounded int here: msgspec 0.22 corrupts memory
+# on `Annotated[int, Meta(ge=0)] | tuple[int, int]`. A bounded `tuple[int, ...]` says the same and
+# is safe; a test keeps it so.
 Count = Annotated[int, Meta(ge=1, le=2**40, description="a whole number, 1 or more")]
 Size = Annotated[int, Meta(ge=0, le=2**40, description="a whole number, 0 or more")]
 Integer = Annotated[int, Meta(ge=-(2**40), le=2**40, description="a whole number")]
