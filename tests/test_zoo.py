@@ -6,7 +6,6 @@ network's own input, at odd and non-square ones and at the smallest legal one.
 
 import hashlib
 import json
-import time
 from math import prod
 from typing import Any
 
@@ -132,12 +131,3 @@ def test_the_head_of_inception_v3_needs_299_pixels() -> None:
     """PyTorch refuses smaller images in training only."""
     assert load("inception_v3", shape=(3, 299, 299)).graph is not None
     assert load("inception_v3", shape=(3, 298, 299)).graph is None
-
-
-def test_the_zoo_summarizes_in_seconds() -> None:
-    start = time.process_time()
-    for name in builtin_names():
-        graph = load(name).graph
-        if graph is not None:
-            summarize(graph)
-    assert time.process_time() - start < 5
