@@ -13,7 +13,6 @@ import pytest
 from published import REFERENCE, TORCHVISION
 
 from cnncalc.analysis.cost import cost
-from cnncalc.analysis.summarize import summarize
 from cnncalc.graph import Graph, Node
 from cnncalc.spec import builtin_names, load
 

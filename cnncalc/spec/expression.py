@@ -31,6 +31,7 @@ from .operations import (
     describe,
     index,
     negate,
+    part,
     truth,
 )
 
@@ -251,8 +252,17 @@ class _Walk:
         return run
 
     def visit_index(self, node: ast.Subscript, depth: int) -> Evaluate:
-        items, at = self.walk(node.value, depth), self.walk(node.slice, depth)
-        return lambda lookup: index(items(lookup), at(lookup))
+        items = self.walk(node.value, depth)
+        if not isinstance(node.slice, ast.Slice):
+            at = self.walk(node.slice, depth)
+            return lambda lookup: index(items(lookup), at(lookup))
+        if node.slice.step is not None:
+            raise unreadable("a part of a list has no step", "write xs[first:end]")
+        first, end = (
+            _constant(None) if bound is None else self.walk(bound, depth)
+            for bound in (node.slice.lower, node.slice.upper)
+        )
+        return lambda lookup: part(items(lookup), first(lookup), end(lookup))
 
     def visit_call(self, node: ast.Call, depth: int) -> Evaluate:
         if not isinstance(node.func, ast.Name):

@@ -97,7 +97,6 @@ def _is_foreign_keyword(word: str) -> bool:
 
 _REFUSED: dict[type[ast.AST], tuple[str, str]] = {
     ast.Tuple: ("( , ) is no list", "write [ ] for a list, as in [1, 7]"),
-    ast.Slice: ("a part of a list cannot be taken", "pick one value, as in xs[0]"),
     ast.Attribute: ("a dot has no meaning in an expression", ""),
     ast.Is: ("is does not compare", "write `==`"),
     ast.IsNot: ("is not does not compare", "write `!=`"),

@@ -131,6 +131,14 @@ def index(items: object, at: object) -> object:
     return items[place]
 
 
+def part(items: object, first: object, end: object) -> list[object]:
+    """``items[first:end]``, without the end; a missing bound is that of the list, as in Python."""
+    if not isinstance(items, list):
+        raise failure(f"[ : ] takes a part of a list, not of {describe(items)}")
+    bounds = (bound if bound is None else whole(bound, "[ : ]") for bound in (first, end))
+    return items[slice(*bounds)]
+
+
 def negate(value: object) -> Number:
     return -number(value, "-")
 
