@@ -1,23 +1,35 @@
 """Shapes, parameters, MACs, memory and receptive fields of convolutional networks.
 
->>> import cnncalc
->>> cnncalc.summarize("vgg16").totals.macs
-15470264320
+A network is a YAML spec, or the name of a built-in architecture:
 
-`summarize` and `check` take a path to a spec or the name of a built-in architecture. Everything
-is imported when it is first used.
+>>> import cnncalc
+>>> vgg16 = cnncalc.summarize("vgg16")
+>>> vgg16
+<VGG-16: 138,357,544 params, 15,470,264,320 MACs>
+>>> vgg16.totals.macs
+15470264320
+>>> vgg16.layers["conv1_1"].output
+(64, 224, 224)
+>>> cnncalc.summarize("vgg16", values={"classes": 10}, shape=(3, 128, 192)).totals.output
+(10,)
+>>> cnncalc.check("vgg16").ok
+True
+
+``print(vgg16)`` is the table of ``cnncalc summarize``, and a notebook shows it by itself. What
+is wrong with a spec is raised as SpecError by `summarize` and `load`, and returned by `check`.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api import Checked, Network, SpecError, check, load, summarize
+    from .api import Checked, Loaded, Network, SpecError, check, load, summarize
 
 __version__ = "0.1.0"
-__all__ = ["Checked", "Network", "SpecError", "check", "load", "summarize"]
+__all__ = ["Checked", "Loaded", "Network", "SpecError", "check", "load", "summarize"]
 
 
 def __getattr__(name: str) -> Any:
+    # Each name is imported when it is first used: `import cnncalc` costs nothing.
     if name in __all__:
         from . import api
 
@@ -26,4 +38,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return [*__all__, "__version__"]

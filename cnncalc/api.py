@@ -1,6 +1,7 @@
 """The library: what ``import cnncalc`` offers, and what the commands call."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from os import PathLike, fspath
 from typing import NamedTuple
 
 import msgspec
@@ -9,9 +10,19 @@ from .analysis.contracts import check_contracts
 from .analysis.notes import notes
 from .analysis.summarize import summarize as analyse
 from .analysis.summary import Dtype, Optimizer, Summary
-from .diagnostics import Findings
+from .diagnostics import Diagnostic, Findings
+from .layers.options import show
 from .spec import Loaded, spec_files
 from .spec import load as load_spec
+
+__all__ = ["Checked", "Loaded", "Network", "SpecError", "check", "load", "summarize"]
+
+#: A path to a spec, ``-`` for standard input, or the name of a built-in architecture.
+Spec = str | PathLike[str]
+#: A parameter's value: text is an expression, as a spec would have it after the colon.
+Setting = str | int | float | bool | Sequence["Setting"]
+#: The shape of the only input, channels first and without the batch; or shapes by input.
+Shape = tuple[int, ...] | Mapping[str, tuple[int, ...]]
 
 
 class SpecError(ValueError):
@@ -19,9 +30,7 @@ class SpecError(ValueError):
     the exception is what ``cnncalc check`` would print."""
 
     def __init__(self, loaded: Loaded) -> None:
-        from .diagnostics.text import render
-
-        super().__init__(render(loaded.findings, loaded.sources).rstrip("\n"))
+        super().__init__(shown(loaded.findings, loaded.sources))
         self.findings = loaded.findings
         self.sources = loaded.sources
 
@@ -32,7 +41,11 @@ class Network(Summary, frozen=True):
     def __str__(self) -> str:
         from .report import render
 
-        return render(self, "plain")
+        return render(self, "plain").rstrip("\n")
+
+    def __repr__(self) -> str:
+        totals = self.totals
+        return f"<{self.name}: {totals.params:,} params, {totals.macs:,} MACs>"
 
     def _repr_html_(self) -> str:
         from .report import render
@@ -41,7 +54,10 @@ class Network(Summary, frozen=True):
 
 
 class Checked(NamedTuple):
-    """The outcome of `check`: all findings, the text of every file read, the specs checked."""
+    """The outcome of `check`: all findings, the text of every file read, the specs checked.
+
+    ``print`` shows it as ``cnncalc check`` does.
+    """
 
     findings: Findings
     sources: dict[str, str]
@@ -52,25 +68,44 @@ class Checked(NamedTuple):
         """Whether there are no errors."""
         return not self.findings.failed
 
+    def __str__(self) -> str:
+        return shown(self.findings, self.sources)
+
+
+def shown(findings: Iterable[Diagnostic], sources: Mapping[str, str]) -> str:
+    from .diagnostics.text import render
+
+    return render(findings, sources).rstrip("\n")
+
 
 def load(
-    spec: str, *, values: Mapping[str, str] | None = None, shape: tuple[int, ...] | None = None
+    spec: Spec, *, values: Mapping[str, Setting] | None = None, shape: Shape | None = None
 ) -> Loaded:
-    """Load a spec that must be whole: a path, ``-`` or a built-in name. Raises SpecError.
+    """The graph of a spec and what it says of itself. Raises SpecError.
 
-    ``values`` sets parameters, each as it would be written in a spec: ``{"classes": "10"}``.
-    ``shape`` replaces the input's: ``(channels, height, width)``.
+    ``spec`` is a path, ``-`` for standard input, or the name of a built-in architecture.
+    ``values`` sets parameters, ``{"classes": 10}``; a text is an expression, as in a spec.
+    ``shape`` replaces the input's, ``(channels, height, width)``; where there are several inputs,
+    it holds shapes by their names.
     """
-    loaded = load_spec(spec, values=values, shape=shape)
+    loaded = load_spec(fspath(spec), values=written(values), shape=shape)
     report_unusable(loaded)
     if loaded.findings.failed:
         raise SpecError(loaded)
     return loaded
 
 
+def written(values: Mapping[str, Setting] | None) -> dict[str, str]:
+    """Values of parameters as a spec has them."""
+    return {
+        name: value if isinstance(value, str) else show(value)
+        for name, value in (values or {}).items()
+    }
+
+
 def report_unusable(loaded: Loaded) -> None:
     """Add the finding for a file that is right, but is no network: a library or a template."""
-    if loaded.library:
+    if loaded.library and not loaded.findings.failed:
         message = f"{loaded.name} is a library of blocks, not a network: include it in a spec"
         loaded.findings.report("structure", message)
     elif loaded.missing:
@@ -81,10 +116,10 @@ def report_unusable(loaded: Loaded) -> None:
 
 
 def summarize(
-    spec: str,
+    spec: Spec,
     *,
-    values: Mapping[str, str] | None = None,
-    shape: tuple[int, ...] | None = None,
+    values: Mapping[str, Setting] | None = None,
+    shape: Shape | None = None,
     batch: int = 1,
     dtype: Dtype = "float32",
     optimizer: Optimizer = "sgd",
@@ -122,24 +157,25 @@ def summary_of(
     return Network(**msgspec.structs.asdict(summary))
 
 
-def check(*paths: str, values: Mapping[str, str] | None = None) -> Checked:
+def check(*paths: Spec, values: Mapping[str, Setting] | None = None) -> Checked:
     """Every finding of specs, files and folders of them: errors, warnings, notes, contracts.
 
     A template or a library is checked for what can be known of it. Never raises for what is in
     a file.
     """
-    return check_specs(spec_files(paths), values)
+    return check_specs(spec_files(fspath(path) for path in paths), written(values))
 
 
 def check_specs(specs: Iterable[str], values: Mapping[str, str] | None = None) -> Checked:
     """`check` for specs that are named one by one."""
-    findings, sources, checked = Findings(), dict[str, str](), list[str]()
+    found: dict[Diagnostic, None] = {}
+    sources, checked = dict[str, str](), list[str]()
     for spec in specs:
         loaded = load_spec(spec, values=values)
         if loaded.graph is not None:
             notes(loaded.graph, loaded.findings)
             check_contracts(loaded.expect, analyse(loaded.graph), loaded.findings)
-        findings.extend(finding for finding in loaded.findings if finding not in findings)
+        found |= dict.fromkeys(loaded.findings)
         sources |= loaded.sources
         checked.append(spec)
-    return Checked(findings, sources, tuple(checked))
+    return Checked(Findings(found), sources, tuple(checked))

@@ -7,14 +7,16 @@ import click
 from ..api import Checked, check_specs
 from ..diagnostics import Findings
 from ..spec import spec_files
-from .options import SpecType, exit_code, set_option
+from .options import SpecType, set_option
+from .output import exit_code, is_colored, usage_error
 
 
 @click.command(name="check")
-@click.argument("paths", type=SpecType(), nargs=-1, required=True)
+@click.argument("paths", metavar="PATH...", type=SpecType(), nargs=-1, required=True)
 @click.option("--strict", is_flag=True, help="Let warnings and notes fail, too.")
 @click.option("--notes", is_flag=True, help="Show notes: lost rows, shifted merges.")
-@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text")
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text",
+              show_default=True, help="json: a list of all findings, for programs.")  # fmt: skip
 @set_option
 def command(
     paths: tuple[str, ...], strict: bool, notes: bool, format_: str,
@@ -22,14 +24,16 @@ def command(
 ) -> None:  # fmt: skip
     """Check specs: every mistake of every file in one run, at file:line:column.
 
-    PATHS are files, folders (all *.yaml below), - for standard input, or built-in names. What a
-    spec expects of itself (expect:) is enforced. Exit code 0: clean; 1: errors, with --strict
-    also warnings and notes; 3: a file cannot be read.
+    A PATH is a file, a folder (all *.yaml and *.yml below it), - for standard input, or a
+    built-in name. What a spec expects of itself (expect:) is enforced.
+
+    Exit codes: 0 clean; 1 errors, with --strict also warnings and notes; 3 a file cannot be
+    read.
     """
-    specs = spec_files(paths)
-    if not specs:
-        raise click.UsageError("there are no specs (*.yaml) in " + ", ".join(paths))
-    checked = check_specs(specs, dict(settings))
+    for path in paths:
+        if not spec_files([path]):
+            raise usage_error(f"there is no spec (*.yaml, *.yml) in {path}")
+    checked = check_specs(spec_files(paths), dict(settings))
     shown = Findings(
         finding for finding in checked.findings
         if strict or notes or finding.severity != "note" or format_ == "json"
@@ -47,8 +51,7 @@ def print_report(checked: Checked, shown: Findings) -> None:
     """The findings, and how many specs were checked."""
     from ..diagnostics.text import render
 
-    color = sys.stdout.isatty()
-    text = render(shown, checked.sources, color=color).rstrip("\n")
+    text = render(shown, checked.sources, color=is_colored(sys.stdout)).rstrip("\n")
     count = len(checked.specs)
     hidden = len(checked.findings) - len(shown)
     text += f" ({count:,} spec{'s' * (count != 1)} checked"

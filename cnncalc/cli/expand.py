@@ -5,16 +5,15 @@ import click
 from ..api import report_unusable
 from ..spec import load
 from ..spec.flat import flat
-from .options import fail, input_option, set_option, spec_argument
+from .options import Given, input_option, set_option, spec_argument
+from .output import fail
 
 
 @click.command(name="expand")
 @spec_argument
 @input_option
 @set_option
-def command(
-    spec: str, shape: tuple[int, ...] | None, settings: tuple[tuple[str, str], ...]
-) -> None:
+def command(spec: str, shape: Given, settings: tuple[tuple[str, str], ...]) -> None:
     """Print a spec flat: every layer with its name, no blocks, repeats or other files."""
     loaded = load(spec, values=dict(settings), shape=shape)
     report_unusable(loaded)

@@ -1,22 +1,23 @@
-"""Options and arguments that several commands share."""
+"""Arguments and options that several commands share, and how their values are read."""
 
 import re
-import sys
 from collections.abc import Callable
-from typing import Any, ClassVar, NoReturn, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
-from ..diagnostics import Findings
-from ..spec import Loaded, builtin_names
+from ..spec import builtin_names
 
 F = TypeVar("F", bound=Callable[..., Any])
+Shape = tuple[int, ...]
+#: What --input asks for: nothing, the shape of the only input, or shapes by name.
+Given = Shape | dict[str, Shape] | None
 
-CLEAN, FINDINGS, USAGE, UNREADABLE = 0, 1, 2, 3
+# click.ParamType has a type parameter since 8.2 only, so the classes below give it none.
 
 
-class SpecType(click.ParamType["str"]):
+class SpecType(click.ParamType):  # type: ignore[type-arg]
     """A path to a spec, ``-``, or the name of a built-in architecture."""
 
     name = "spec"
@@ -24,30 +25,32 @@ class SpecType(click.ParamType["str"]):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
+        # Files come first: shells forget what was offered before them.
         names = [CompletionItem(name) for name in builtin_names() if name.startswith(incomplete)]
-        return [*names, CompletionItem(incomplete, type="file")]
+        return [CompletionItem(incomplete, type="file"), *names]
 
 
-class ShapeType(click.ParamType["tuple[int, ...]"]):
-    """A shape such as 3x224x224."""
+class ShapeType(click.ParamType):  # type: ignore[type-arg]
+    """A shape such as 3x224x224, or that of one of several inputs: left=1x105x105."""
 
-    name = "CxHxW"
+    name = "shape"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, ...]:
+    ) -> tuple[str, Shape]:
         if isinstance(value, tuple):
             return value
-        sizes = re.split(r"[x×,]", value.strip("[]").replace(" ", ""))
-        if not 1 <= len(sizes) <= 4 or not all(re.fullmatch(r"[1-9]\d{0,8}", s) for s in sizes):
+        name, _, text = value.rpartition("=")
+        sizes = re.split(r"[x×,]", text.strip("[] ").replace(" ", ""))
+        if not 1 <= len(sizes) <= 4 or not all(re.fullmatch(r"0*[1-9]\d{0,8}", s) for s in sizes):
             self.fail(f"{value!r} is no shape; write channels, height, width: 3x224x224", param)
-        return tuple(map(int, sizes))
+        return name.strip(), tuple(map(int, sizes))
 
 
-class BytesType(click.ParamType["int"]):
+class BytesType(click.ParamType):  # type: ignore[type-arg]
     """An amount of memory such as 24GiB."""
 
-    name = "bytes"
+    name = "size"
     units: ClassVar[dict[str, int]] = {
         "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
         "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40,
@@ -56,7 +59,7 @@ class BytesType(click.ParamType["int"]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         if isinstance(value, int):
             return value
-        found = re.fullmatch(r"(\d{1,12})(?:\.(\d{1,6}))?\s*([a-z]+)", value.strip().lower())
+        found = re.fullmatch(r"(\d{1,6})(?:\.(\d{1,6}))?\s*([a-z]+)", value.strip().lower())
         if not found or found[3] not in self.units:
             self.fail(f"{value!r} is no amount of memory; write for example 24GiB or 800MB", param)
         fraction = found[2] or ""
@@ -64,10 +67,10 @@ class BytesType(click.ParamType["int"]):
         return scaled // int("1" + "0" * len(fraction))
 
 
-class SettingType(click.ParamType["tuple[str, str]"]):
+class SettingType(click.ParamType):  # type: ignore[type-arg]
     """A parameter's value: name=value."""
 
-    name = "name=value"
+    name = "setting"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -80,46 +83,60 @@ class SettingType(click.ParamType["tuple[str, str]"]):
         return name.strip(), text
 
 
+class ColumnsType(click.ParamType):  # type: ignore[type-arg]
+    """Keys of columns, with commas between them."""
+
+    name = "keys"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> list[str]:
+        if isinstance(value, list):
+            return value
+        return [key.strip() for key in value.split(",") if key.strip()]
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        from ..report.columns import COLUMNS
+
+        *chosen, last = incomplete.split(",")
+        return [
+            CompletionItem(",".join([*chosen, key]), help=column.doc)
+            for key, column in COLUMNS.items()
+            if key.startswith(last) and key not in chosen
+        ]
+
+
+def given_shapes(
+    ctx: click.Context, param: click.Parameter, value: tuple[tuple[str, Shape], ...]
+) -> Given:
+    """What all --input together say."""
+    named = dict(value)
+    if not named:
+        return None
+    if len(named) < len(value) or ("" in named and len(named) > 1):
+        raise click.BadParameter(
+            "several shapes are given; name the input of each: left=1x105x105", ctx, param
+        )
+    return named.get("", named)
+
+
 def spec_argument(function: F) -> F:
     return click.argument("spec", type=SpecType())(function)
 
 
 def set_option(function: F) -> F:
     return click.option(
-        "--set", "settings", type=SettingType(), multiple=True,
-        help="Set a parameter of the spec, as the spec would write it: --set classes=10.",
+        "--set", "settings", type=SettingType(), metavar="NAME=VALUE", multiple=True,
+        help="Set a parameter of the spec, as the spec would write it: classes=10. Repeatable.",
     )(function)  # fmt: skip
 
 
 def input_option(function: F) -> F:
     return click.option(
-        "--input", "shape", type=ShapeType(), help="Another input: 3x256x320 is 256 high, 320 wide."
-    )(function)
-
-
-def terminal_width() -> int:
-    """Columns of the terminal; 80 where there is none."""
-    from shutil import get_terminal_size
-
-    return get_terminal_size().columns
-
-
-def fail(loaded: Loaded) -> NoReturn:
-    """Print what is wrong with a spec, and exit."""
-    print_findings(loaded.findings, loaded.sources)
-    sys.exit(exit_code(loaded.findings))
-
-
-def print_findings(findings: Findings, sources: dict[str, str]) -> None:
-    """Findings, to standard error."""
-    from ..diagnostics.text import render
-
-    color = sys.stderr.isatty()
-    click.echo(render(findings, sources, color=color), nl=False, err=True)
-
-
-def exit_code(findings: Findings, *, strict: bool = False) -> int:
-    """3 if a file could not be read, 1 if there are errors (strict: anything), else 0."""
-    if any(finding.rule.name == "cannot-read" for finding in findings):
-        return UNREADABLE
-    return FINDINGS if findings.failed or (strict and findings) else CLEAN
+        "--input", "shape", type=ShapeType(), metavar="[NAME=]CxHxW", multiple=True,
+        callback=given_shapes,
+        help="Another input: 3x256x320 is 256 high, 320 wide. "
+        "Of several inputs, one by its name: left=1x80x80. Repeatable.",
+    )(function)  # fmt: skip

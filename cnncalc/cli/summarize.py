@@ -1,78 +1,82 @@
 """``cnncalc summarize``."""
 
 import sys
-from pathlib import Path
 
 import click
 
+from ..analysis.notes import notes
 from ..analysis.summary import DTYPES, OPTIMIZERS
 from ..api import report_unusable, summary_of
+from ..diagnostics import Findings
 from ..report import FORMATS, ReportError, render
 from ..spec import load
-from .options import (
-    BytesType,
-    fail,
-    input_option,
-    print_findings,
-    set_option,
-    spec_argument,
-    terminal_width,
-)
+from .options import BytesType, ColumnsType, Given, input_option, set_option, spec_argument
+from .output import fail, is_colored, print_findings, terminal_width, usage_error, write_file
 
 #: What a file's ending says of its format.
 ENDINGS = {".md": "markdown", ".csv": "csv", ".json": "json", ".tex": "latex", ".html": "html"}
 
 
-@click.command(name="summarize")
+class SummarizeCommand(click.Command):
+    """The command, with a help that lists the columns."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from ..report.columns import COLUMNS
+
+        with formatter.section("Columns (--columns all shows every one)"):
+            formatter.write_dl([(key, column.doc) for key, column in COLUMNS.items()])
+
+
+@click.command(name="summarize", cls=SummarizeCommand)
 @spec_argument
 @input_option
-@click.option("--batch", type=click.IntRange(1, 2**31), default=1, help="Images at a time.")
-@click.option("--dtype", type=click.Choice(list(DTYPES)), default="float32", help="Type of values.")
-@click.option(
-    "--optimizer",
-    type=click.Choice(list(OPTIMIZERS)),
-    default="sgd",
-    help="State kept in training.",
-)
-@click.option("--memory", type=BytesType(), help="Find the largest batch that fits: 24GiB.")
-@click.option("--columns", help="Columns to show, with commas: output,params,macs.")
-@click.option("--depth", type=click.IntRange(1), help="Fold blocks deeper than this into one row.")
-@click.option("--formulas", is_flag=True, help="The lecture's view: each row with its arithmetic.")
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(list(FORMATS)),
-    help="Default: table, or plain in a pipe.",
-)
-@click.option("--get", "path", help="Print one value: totals.macs, layers.conv1_1.output.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to a file.")
-@click.option("--force", is_flag=True, help="Let --output overwrite a file.")
 @set_option
+@click.option("--batch", type=click.IntRange(1, 10**6), metavar="N", default=1,
+              help="Images at a time: what memory is counted for.")  # fmt: skip
+@click.option("--dtype", type=click.Choice(list(DTYPES)), default="float32", show_default=True,
+              help="Type of all values.")  # fmt: skip
+@click.option("--optimizer", type=click.Choice(list(OPTIMIZERS)), default="sgd", show_default=True,
+              help="Whose state is kept in training.")  # fmt: skip
+@click.option("--memory", type=BytesType(), metavar="SIZE",
+              help="Find the largest batch that fits into 24GiB or 800MB.")  # fmt: skip
+@click.option("--columns", type=ColumnsType(), metavar="KEYS",
+              help="The columns to show, with commas: name,output,macs.")  # fmt: skip
+@click.option("--depth", type=click.IntRange(1), metavar="N",
+              help="Fold blocks: one row for all names that share N parts.")  # fmt: skip
+@click.option("--formulas", is_flag=True, help="The lecture's view: each row with its arithmetic.")
+@click.option("--format", "format_", type=click.Choice(list(FORMATS)),
+              help="As the ending of the --output file says, else table on a terminal and plain "
+              "in a pipe.")  # fmt: skip
+@click.option("--get", "path", metavar="PATH",
+              help="Print one value: totals.macs, layers.conv1_1.output.")  # fmt: skip
+@click.option("-o", "--output", metavar="FILE", help="Write to a file that is not there yet.")
+@click.option("--force", is_flag=True, help="Let --output overwrite a file.")
 def command(
-    spec: str, shape: tuple[int, ...] | None, batch: int, dtype: str, optimizer: str,
-    memory: int | None, columns: str | None, depth: int | None, formulas: bool,
-    format_: str | None, path: str | None, output: Path | None, force: bool,
-    settings: tuple[tuple[str, str], ...],
+    spec: str, shape: Given, settings: tuple[tuple[str, str], ...], batch: int, dtype: str,
+    optimizer: str, memory: int | None, columns: list[str] | None, depth: int | None,
+    formulas: bool, format_: str | None, path: str | None, output: str | None, force: bool,
 ) -> None:  # fmt: skip
     """Print the table of a network: shapes, params, MACs, memory, receptive fields.
 
     SPEC is a path, - for standard input, or the name of a built-in architecture (cnncalc list).
-    Counts are for one image; 1 MAC is one multiply and one add; G is 10⁹, MiB is 2²⁰.
+    Counts are for one image; 1 MAC is one multiply and one add; G is 10^9, MiB is 2^20.
     """
+    if path is not None and (columns is not None or depth or formulas or format_):
+        hint = "leave out --columns, --depth, --formulas and --format"
+        raise usage_error("--get prints one value, not a table", hint)
     loaded = load(spec, values=dict(settings), shape=shape)
     report_unusable(loaded)
     if loaded.findings.failed or loaded.graph is None:
         fail(loaded)
-    if loaded.findings:
-        print_findings(loaded.findings, loaded.sources)
+    notes(loaded.graph, loaded.findings)
+    warnings = Findings(one for one in loaded.findings if one.severity == "warning")
+    if warnings:
+        print_findings(warnings, loaded.sources)
     summary = summary_of(
         loaded, batch=batch, dtype=dtype, optimizer=optimizer, memory_budget=memory  # type: ignore[arg-type]
     )  # fmt: skip
-    terminal = sys.stdout.isatty() and output is None
-    if format_ is None:
-        format_ = (
-            ENDINGS.get(output.suffix, "plain") if output else "table" if terminal else "plain"
-        )
+    to_file = output not in (None, "-")
+    terminal = sys.stdout.isatty() and not to_file
     try:
         if path is not None:
             from ..report.query import get
@@ -80,29 +84,21 @@ def command(
             text = get(summary, path) + "\n"
         else:
             text = render(
-                summary, format_, width=terminal_width() if terminal else None, columns=words(columns),
-                depth=depth, formulas=formulas, color=terminal,
+                summary, format_ or usual_format(output, terminal), columns=columns, depth=depth,
+                formulas=formulas, width=terminal_width() if terminal else None,
+                color=terminal and is_colored(sys.stdout),
             )  # fmt: skip
     except ReportError as error:
-        raise click.UsageError(str(error)) from None
-    if output is None:
-        click.echo(text, nl=False)
+        raise usage_error(error.message, error.hint) from None
+    if output is not None and to_file:
+        write_file(output, text, force=force)
     else:
-        write(output, text, force=force)
+        click.echo(text, nl=False)
 
 
-def words(columns: str | None) -> list[str] | None:
-    return (
-        None if columns is None else [word.strip() for word in columns.split(",") if word.strip()]
-    )
-
-
-def write(output: Path, text: str, *, force: bool) -> None:
-    """Write a file; one that is there already only with --force."""
-    try:
-        with output.open("w" if force else "x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise click.UsageError(f"{output} exists; overwrite it with --force") from None
-    except OSError as error:
-        raise click.UsageError(f"{output} cannot be written: {error.strerror}") from None
+def usual_format(output: str | None, terminal: bool) -> str:
+    """The format where --format says none."""
+    if terminal:
+        return "table"
+    ending = output[output.rfind(".") :].lower() if output and "." in output else ""
+    return ENDINGS.get(ending, "plain")
