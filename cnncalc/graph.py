@@ -5,7 +5,8 @@ formats will call the same one. It appends a node, infers its shape and goes on.
 fails makes one finding and poisons what depends on it, and nothing else.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from math import prod
 from typing import ClassVar, NamedTuple
 
 from .diagnostics import Findings, Related, Span, did_you_mean
@@ -90,12 +91,16 @@ class Graph(NamedTuple):
 
     ``outputs`` are the network's outputs in inference: the last layer, unless only heads read
     it, then the heads. ``heads`` are the side outputs, those of training included.
+
+    ``channels_read``: the values whose channels decided how the graph is made. With another
+    input it is this very graph as long as all of them keep their channels.
     """
 
     name: str
     nodes: tuple[Node, ...]
     outputs: tuple[Value, ...]
     heads: tuple[Value, ...] = ()
+    channels_read: frozenset[Value] = frozenset()
 
     def shape(self, value: Value) -> Shape:
         return self.nodes[value.node].output_shapes[value.port]
@@ -103,6 +108,8 @@ class Graph(NamedTuple):
 
 #: More layers than this are a mistake in a spec, not a network.
 MAX_LAYERS = 200_000
+#: No machine addresses a tensor of more values, and sizes may not grow without end.
+MAX_VALUES = 2**62
 
 
 class TooManyLayers(Exception):
@@ -153,6 +160,7 @@ class Builder:
         try:
             layer.check_inputs(shapes)
             outputs = layer.shapes(shapes)
+            check_sizes(layer, outputs)
         except LayerError as error:
             at = where(error.option) if error.option else None
             self.report(error, at or span, known if len(known) > 1 else ())
@@ -186,6 +194,22 @@ class Builder:
             hint = did_you_mean(error.option, error.choices)
         self.findings.report(error.rule, error.message, span, hint=hint, related=related)
 
-    def finish(self, name: str, outputs: Sequence[Value], heads: Sequence[Value] = ()) -> Graph:
+    def finish(
+        self,
+        name: str,
+        outputs: Sequence[Value],
+        heads: Sequence[Value] = (),
+        channels_read: Iterable[Value] = (),
+    ) -> Graph:
         """The graph of all nodes added so far."""
-        return Graph(name, tuple(self.nodes), tuple(outputs), tuple(heads))
+        return Graph(
+            name, tuple(self.nodes), tuple(outputs), tuple(heads), frozenset(channels_read)
+        )
+
+
+def check_sizes(layer: Layer, shapes: Shapes) -> None:
+    """Raise LayerError for a tensor that is too large for any machine."""
+    for shape in shapes:
+        if prod(shape) > MAX_VALUES:
+            message = f"{layer.kind} makes {show_shape(shape)}; allowed: at most 2**62 values"
+            raise LayerError("limit", message)

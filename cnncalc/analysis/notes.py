@@ -22,7 +22,7 @@ def notes(graph: Graph, findings: Findings, seen: dict[Value, Sight] | None = No
     for node in graph.nodes:
         _lost_rows(node, findings)
         if len(node.inputs) > 1:
-            _merge(graph, node, seen, findings)
+            merge_notes(graph, node, seen, findings)
         if node.layer.kind == "linear":
             _linear_on_image(node, seen, findings)
         _unread(node, read, findings)
@@ -64,7 +64,7 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
-def _merge(graph: Graph, node: Node, seen: dict[Value, Sight], findings: Findings) -> None:
+def merge_notes(graph: Graph, node: Node, seen: dict[Value, Sight], findings: Findings) -> None:
     """Report paths that step through the image at different rates, or are shifted.
 
     Each path is compared with the first one that moves through the image at all.

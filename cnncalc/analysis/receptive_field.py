@@ -66,7 +66,7 @@ def arriving(node: Node, port: int, seen: dict[Value, Sight]) -> list[Sight]:
     output = node.output_shapes[port]
     result = []
     for number, (value, shape) in enumerate(zip(node.inputs, node.input_shapes, strict=True)):
-        windows = _windows(node.layer, node.input_shapes, number, port)
+        windows = windows_between(node.layer, node.input_shapes, number, port)
         if windows is None:
             result.append(tuple(_blurred(families, shape) for families in seen[value]))
         elif shape == output and all(window is SAME_POSITION for window in windows):
@@ -77,9 +77,10 @@ def arriving(node: Node, port: int, seen: dict[Value, Sight]) -> list[Sight]:
 
 
 @lru_cache(maxsize=1024)
-def _windows(
+def windows_between(
     layer: Layer, inputs: Shapes, source: int, target: int
 ) -> tuple[Window | None, ...] | None:
+    """How a layer's output reads one of its inputs, as far as positions are concerned."""
     windows = layer.windows_between(inputs, source, target)
     if isinstance(layer, Bins) and windows is not None:
         # a bin for one position sees everything, at no rate

@@ -3,8 +3,8 @@
 from ..graph import Builder, Value
 from ..layers import Layer
 from .expression import ExpressionError
+from .formula import Poisoned
 from .namespace import Values
-from .scope import Poisoned
 
 
 class Channels:
@@ -35,11 +35,13 @@ class Channels:
     def follow(self, layer: Layer, values: Values, result: Values) -> None:
         """Note where the channels are after a layer."""
         kind = layer.kind
-        if not self._moved and kind not in ("permute", "reshape"):
+        if (not self._moved and kind not in ("permute", "reshape")) or None in result:
             return
-        axis = self._moved.get(values[0], 0) if values and values[0] is not None else 0
+        assert values[0] is not None
+        axis = self._moved.get(values[0], 0)
         if kind == "permute" and axis is not None:
-            axis = layer.dims.index(axis)  # type: ignore[attr-defined]
+            dims = layer.dims  # type: ignore[attr-defined]
+            axis = [dim % len(dims) for dim in dims].index(axis)
         elif kind == "reshape":
             axis = None
         elif kind == "flatten":

@@ -5,23 +5,23 @@ from collections.abc import Mapping as Mappable
 from ..diagnostics import Findings, did_you_mean
 from ..layers import Layer, find, kinds, options
 from .document import Broken, Mapping, Node, Scalar, Sequence
-from .expression import ExpressionError, Template, template
-from .formula import Formula, formula
 from .model import Argument, Block, Branch, Columns, Entry
 from .namespace import is_label
-from .words import CHOICES, GROUPS, MERGES, MODIFIERS, RESERVED
+from .values import Names, ValueReader, is_empty, nothing
+from .words import GROUPS, MERGES, MODIFIERS
 
-Names = frozenset[str]
+_REPEAT_KEYS = ("times", "over", "columns", "layers")
 
 
-class EntryReader:
+class EntryReader(ValueReader):
     """Reads entries in the scope of one file, whose blocks are known already."""
 
     def __init__(self, findings: Findings, blocks: Mappable[str, Block]) -> None:
-        self.findings = findings
-        self.blocks = blocks
+        super().__init__(findings, blocks)
         #: Set while a block is read: whether it has names, branches or heads inside.
         self.named_inside = False
+        #: Whether blocks could not be read, so that any unknown word may be one of them.
+        self.blocks_lost = False
 
     def entries(self, node: Node, names: Names, *, what: str = "layers") -> tuple[Entry, ...]:
         """A list of entries. ``names``: parameters and columns that are in scope."""
@@ -29,6 +29,8 @@ class EntryReader:
             hint = "write one entry on each line, each after a dash"
             self.structure(node, f"{what} is a list of entries", hint)
             return ()
+        if not node.items:
+            self.structure(node, f"{what} has no entries", "the identity is written: identity")
         return tuple(self.entry(item, names) for item in node.items)
 
     def entry(self, node: Node, names: Names) -> Entry:
@@ -55,34 +57,43 @@ class EntryReader:
             return entry
         assert isinstance(node, Mapping)
         own = [(key, value) for key, value in node.pairs if key.text not in MODIFIERS]
-        if len(own) != 1:
+        entry = Entry(node, own[0][0] if own else nothing(node))
+        names = self.modifiers(entry, node, names)
+        if len(own) == 1:
+            self.kind(entry, own[0][1], names)
+        else:
+            entry.broken = True
             self.not_one_kind(node, own)
-            return entry
-        key, value = own[0]
-        entry = Entry(node, key)
-        modifiers = {key.text: (key, value) for key, value in node.pairs if key.text in MODIFIERS}
-        if "times" in modifiers:
-            entry.times = self.value(*modifiers["times"], names, entry)
+        return entry
+
+    def modifiers(self, entry: Entry, node: Mapping, names: Names) -> Names:
+        """Read the modifiers of an entry; the names that are in scope for what follows them."""
+        given = {key.text: (key, value) for key, value in node.pairs if key.text in MODIFIERS}
+        if "times" in given:
+            entry.times = self.value(*given["times"], names, entry)
             names |= {"index"}
-        if "when" in modifiers:
-            entry.when = self.value(*modifiers["when"], names, entry)
-        if "from" in modifiers:
-            entry.sources = self.sources(modifiers["from"][1], names)
-        if "name" in modifiers:
+        if "when" in given:
+            entry.when = self.value(*given["when"], names, entry)
+        if "from" in given:
+            entry.sources = self.sources(given["from"][1], names)
+            entry.broken |= not entry.sources
+        if "name" in given:
             self.named_inside = True
-            entry.name = self.text(modifiers["name"][1], names)
-        if "share" in modifiers:
-            entry.share = self.text(modifiers["share"][1], names)
+            entry.name = self.text(given["name"][1], names)
+            entry.nameless = entry.name is None
+            entry.broken |= entry.nameless
+        if "share" in given:
+            entry.share = self.text(given["share"][1], names)
+            entry.broken |= entry.share is None
         for flag in ("freeze", "training"):
-            if flag in modifiers:
-                setattr(entry, flag, self.flag(*modifiers[flag]))
-        if entry.training and key.text != "head":
+            if flag in given:
+                setattr(entry, flag, self.flag(*given[flag]))
+        if entry.training and entry.word not in ("head", ""):
             self.structure(
-                modifiers["training"][0], "only a head may be for training only",
+                given["training"][0], "only a head may be for training only",
                 "write head: with the entries inside, and training: true beside it",
             )  # fmt: skip
-        self.kind(entry, value, names)
-        return entry
+        return names
 
     def not_one_kind(self, node: Mapping, own: list[tuple[Scalar, Node]]) -> None:
         if not own:
@@ -136,10 +147,12 @@ class EntryReader:
         elif layer := find(word):
             known = {name: option.required for name, option in options(layer).items()}
         else:
-            words = {*self.blocks, *kinds(), *GROUPS}
-            hint = did_you_mean(word, words) or "see the kinds with: cnncalc explain"
-            self.findings.report("unknown-kind", f"there is no kind {word}", entry.span, hint=hint)
             entry.broken = True
+            if not self.blocks_lost:
+                hint = did_you_mean(word, {*self.blocks, *kinds(), *GROUPS})
+                hint = hint or "see the kinds with: cnncalc explain"
+                message = f"there is no kind {word}"
+                self.findings.report("unknown-kind", message, entry.span, hint=hint)
             return
         for name, key in given.items():
             if name not in known:
@@ -215,8 +228,8 @@ class EntryReader:
             return
         given = {key.text: (key, node) for key, node in value.pairs}
         for name, (key, _) in given.items():
-            if name not in ("times", "over", "columns", "layers"):
-                hint = did_you_mean(name, ("times", "over", "columns", "layers"))
+            if name not in _REPEAT_KEYS:
+                hint = did_you_mean(name, _REPEAT_KEYS)
                 self.findings.report(
                     "unknown-key", f"repeat has no key {name}", key.span, hint=hint
                 )
@@ -229,142 +242,43 @@ class EntryReader:
             entry.broken = True
         elif "times" in given:
             entry.rounds = self.value(*given["times"], names, entry)
+            if "columns" in given:
+                hint = "write over: and rows of values, or leave columns out"
+                message = "columns name the values of over, not of times"
+                self.structure(given["columns"][0], message, hint)
+                entry.broken = True
         else:
             entry.columns = self.columns(given, names, entry)
-            inner |= frozenset(entry.columns.names if entry.columns else ())
+            inner |= frozenset(entry.columns.names)
         if "layers" not in given:
-            self.findings.report("missing-key", "repeat needs layers", entry.span)
+            hint = "layers: and below it one entry on each line, after a dash"
+            self.findings.report("missing-key", "repeat needs layers", entry.span, hint=hint)
             entry.broken = True
         else:
             entry.body = self.entries(given["layers"][1], inner)
+            entry.broken |= not entry.body
 
-    def columns(
-        self, given: dict[str, tuple[Scalar, Node]], names: Names, entry: Entry
-    ) -> Columns | None:
+    def columns(self, given: dict[str, tuple[Scalar, Node]], names: Names, entry: Entry) -> Columns:
+        """The columns of ``over``, also if their values cannot be read: the names are known."""
         key, over = given["over"]
         if "columns" in given:
-            head = given["columns"][1]
-            words = self.words(head)
+            words = self.words(given["columns"][1])
             rows = self.value(key, over, names, entry)
-            return Columns(words, (), rows) if words and rows else None
-        if not isinstance(over, Mapping):
+            entry.broken |= not words
+            return Columns(words, (), rows)
+        if not isinstance(over, Mapping) or not over.pairs:
             entry.broken = True
             self.structure(
                 over, "over is a mapping of column names to lists",
                 "write over: {width: [64, 128]}, or columns: [a, b] beside it for a table of rows",
             )  # fmt: skip
-            return None
-        formulas = {}
+            return Columns((), (), None)
+        formulas = []
         for name, node in over.pairs:
             self.check_name(name)
-            formulas[name.text] = self.value(name, node, names, entry)
-        known = tuple(item for item in formulas.values() if item is not None)
-        return Columns(tuple(formulas), known, None) if len(known) == len(formulas) else None
-
-    # ------------------------------------------------------------------------- values and texts
-
-    def value(self, key: Scalar, node: Node, names: Names, entry: Entry) -> Formula | None:
-        """The value of a key, its names checked; a finding breaks the entry."""
-        read = formula(node, self.findings, itself=key)
-        if read is None or not self.check_names(read, names):
-            entry.broken = True
-            return None
-        return read
-
-    def check_names(self, read: Formula, names: Names) -> bool:
-        """Whether every name it needs means something here; a finding for each that does not."""
-        missing = [name for name in read.names() if not self.means(name, names)]
-        for name in missing:
-            hint = self.name_hint(name, names)
-            self.findings.report("unknown-name", f"{name} means nothing here", read.span, hint=hint)
-        return not missing
-
-    def means(self, name: str, names: Names) -> bool:
-        always = name in ("channels", "in_channels") or name in CHOICES
-        return always or name in names or name in self.blocks or find(name) is not None
-
-    def name_hint(self, name: str, names: Names) -> str:
-        if name == "index":
-            return "index counts the rounds of times or repeat; there is none around this entry"
-        words = {
-            *names,
-            *self.blocks,
-            *kinds(),
-            *CHOICES,
-            "channels",
-            "in_channels",
-            "true",
-            "false",
-        }
-        close = did_you_mean(name, words)
-        return close or f'a parameter, a column or a kind stands here; a text is quoted: "{name}"'
-
-    def text(self, node: Node, names: Names) -> tuple[Scalar, Template] | None:
-        """A text with computed parts: a name, or one of ``from`` and ``share``."""
-        if not isinstance(node, Scalar) or not node.text:
-            self.structure(node, "a name belongs here", "for example: conv(index + 1)")
-            return None
-        try:
-            read = template(node.text)
-        except ExpressionError as error:
-            self.findings.report(error.rule, error.message, node.span, hint=error.hint)
-            return None
-        missing = [name for name in read.names if not self.means(name, names)]
-        for name in missing:
-            hint = self.name_hint(name, names)
-            self.findings.report("unknown-name", f"{name} means nothing here", node.span, hint=hint)
-        return None if missing else (node, read)
-
-    def sources(self, node: Node, names: Names) -> tuple[tuple[Scalar, Template], ...]:
-        nodes = node.items if isinstance(node, Sequence) else [node]
-        read = (self.text(item, names) for item in nodes)
-        return tuple(item for item in read if item is not None)
-
-    def flag(self, key: Scalar, node: Node) -> bool:
-        if isinstance(node, Scalar) and not node.quoted and node.text in ("true", "false"):
-            return node.text == "true"
-        self.structure(node, f"{key.text} is true or false", f"write {key.text}: true")
-        return False
-
-    def words(self, node: Node) -> tuple[str, ...]:
-        """A list of new names."""
-        items = node.items if isinstance(node, Sequence) else []
-        names = [item for item in items if isinstance(item, Scalar) and self.check_name(item)]
-        if not names or len(names) != len(items):
-            if not items:
-                self.structure(node, "a list of names belongs here", "for example: [width, depth]")
-            return ()
-        return tuple(name.text for name in names)
-
-    def check_name(self, name: Scalar) -> bool:
-        """Whether a parameter, column or block may bear this name."""
-        if name.text in RESERVED:
-            message = f"{name.text} cannot be a name: it is a word of the language"
-            self.findings.report(
-                "reserved-name", message, name.span, hint=f"for example {name.text}_"
-            )
-            return False
-        if not name.text.isidentifier():
-            message = f"{name.text!r} cannot be a name"
-            hint = "allowed: letters, digits and _, not starting with a digit"
-            self.findings.report("reserved-name", message, name.span, hint=hint)
-            return False
-        return True
-
-    def structure(self, node: Node, message: str, hint: str = "") -> None:
-        if isinstance(node, Broken):
-            return  # it has its finding
-        self.findings.report("structure", message, node.span, hint=hint)
-
-
-def is_empty(node: Node) -> bool:
-    """Whether nothing is written: ``key:``, or a name alone in ``{stride}``."""
-    return isinstance(node, Scalar) and not node.text and not node.quoted
-
-
-def nothing(node: Node) -> Scalar:
-    """An empty scalar in the place of a node."""
-    return Scalar(node.document, node.line, node.column, node.end_line, node.end_column, "")
+            formulas.append(self.value(name, node, names, entry))
+        known = tuple(item for item in formulas if item is not None)
+        return Columns(tuple(name.text for name, _ in over.pairs), known, None)
 
 
 def example(layer: type[Layer] | None) -> str:

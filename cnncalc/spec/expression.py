@@ -44,7 +44,7 @@ Evaluate = Callable[[Lookup], object]
 
 _WHOLE = re.compile(r"0|[1-9][0-9]{0,99}")
 
-_UNKNOWN_WORDS = {
+UNKNOWN_WORDS = {
     **dict.fromkeys(
         ["on", "yes", "On", "Yes", "ON", "YES", "TRUE"], "it is a name here; write `true`"
     ),
@@ -182,7 +182,7 @@ class _Walk:
                 return lookup(name)
             except KeyError:
                 pass
-            hint = _UNKNOWN_WORDS.get(name, "")
+            hint = UNKNOWN_WORDS.get(name, "")
             if name in FUNCTIONS:
                 hint = f"{name} is a function; write {name}( )"
             raise ExpressionError("unknown-name", f"nothing here is called {name}", hint, name)

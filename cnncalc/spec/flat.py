@@ -1,7 +1,6 @@
 """Write a graph as a flat spec: every entry a layer with its name, nothing left to expand."""
 
 from collections.abc import Iterator
-from itertools import groupby
 from typing import Any
 
 from ..graph import Graph, Input, Node, Value
@@ -28,24 +27,7 @@ def _lines(graph: Graph, citation: str | None, expect: dict[str, Any]) -> Iterat
         shapes = (f"{node.name}: {_written(node.output_shapes[0])}" for node in inputs)
         yield f"inputs: {{{', '.join(shapes)}}}"
     yield "layers:"
-    arriving = tuple(Value(node.index) for node in inputs)
-    for head, group in groupby(graph.nodes[len(inputs) :], key=lambda node: node.head):
-        nodes = list(group)
-        if head is None:
-            for node in nodes:
-                yield from _entry(graph, node, arriving, "  ")
-                arriving = _outputs(node)
-            continue
-        yield "  - head:"
-        inside = arriving
-        for node in nodes:
-            yield from _entry(graph, node, inside, "      ")
-            inside = _outputs(node)
-        if nodes[0].training:
-            yield "    training: true"
-    heads = {value for value in graph.outputs if graph.nodes[value.node].head is not None}
-    if not heads and tuple(graph.outputs) != arriving:
-        yield f"  - {{identity, from: {_sources(graph, graph.outputs)}}}"
+    yield from _Layers(graph).lines(tuple(Value(node.index) for node in inputs))
     if expect:
         yield "expect:"
         top = {name: value for name, value in expect.items() if "." not in name}
@@ -55,6 +37,76 @@ def _lines(graph: Graph, citation: str | None, expect: dict[str, Any]) -> Iterat
         if training:
             pairs = (f"{name}: {_written(value)}" for name, value in training.items())
             yield f"  training: {{{', '.join(pairs)}}}"
+
+
+class _Layers:
+    """The list of layers, with heads as lists within it."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.layers = [node for node in graph.nodes if not isinstance(node.layer, Input)]
+        #: The index of the last node of each head.
+        self.last = {node.head: node.index for node in self.layers if node.head is not None}
+        #: The values of each head, and before it those of heads that are a value made elsewhere.
+        self.values: dict[int, list[Value]] = {}
+        self.elsewhere: dict[int, list[Value]] = {}
+        left = list(graph.heads)
+        for head in sorted(self.last):
+            owned = [value for value in left if graph.nodes[value.node].head == head]
+            before = left.index(owned[0]) if owned else 0
+            after = left.index(owned[-1]) + 1 if owned else 1
+            self.elsewhere[head], self.values[head] = left[:before], left[before:after]
+            del left[:after]
+        self.rest = left
+
+    def lines(self, arriving: tuple[Value, ...]) -> Iterator[str]:
+        unopened, open_heads = sorted(self.last), list[int]()
+        #: What arrives next: on the main path, then in each open head.
+        flows = [arriving]
+        for node in self.layers:
+            while open_heads and (node.head is None or self.last[open_heads[-1]] < node.index):
+                yield from self.close(open_heads, flows)
+            # A head with a smaller number whose layers are yet to come is around this one.
+            for head in [h for h in unopened if node.head is not None and h <= node.head]:
+                indent = "    " * len(open_heads) + "  "
+                for value in self.elsewhere[head]:
+                    yield from self.side(value, indent)
+                yield f"{indent}- head:"
+                unopened.remove(head)
+                open_heads.append(head)
+                flows.append(flows[-1])
+            yield from _entry(self.graph, node, flows[-1], "    " * len(open_heads) + "  ")
+            flows[-1] = _outputs(node)
+        while open_heads:
+            yield from self.close(open_heads, flows)
+        for value in self.rest:
+            yield from self.side(value, "  ")
+        outputs = self.graph.outputs
+        if not self.heads_are_outputs() and outputs != flows[-1]:
+            yield f"  - {{identity, from: {_sources(self.graph, outputs)}}}"
+        elif not self.layers:
+            yield "  - identity"
+
+    def heads_are_outputs(self) -> bool:
+        return any(self.graph.nodes[value.node].head is not None for value in self.graph.outputs)
+
+    def close(self, open_heads: list[int], flows: list[tuple[Value, ...]]) -> Iterator[str]:
+        """The end of the innermost head: what comes out of it, and whether it is for training."""
+        indent = "    " * len(open_heads) + "  "
+        head, flow = open_heads.pop(), flows.pop()
+        values = tuple(self.values[head])
+        if values != flow:
+            yield f"{indent}- {{identity, from: {_sources(self.graph, values)}}}"
+        if self.graph.nodes[self.last[head]].training:
+            yield f"{indent[2:]}training: true"
+
+    def side(self, value: Value, indent: str) -> Iterator[str]:
+        """A head that is nothing but a value made elsewhere."""
+        training = self.heads_are_outputs() and value not in self.graph.outputs
+        source = _sources(self.graph, (value,))
+        yield f"{indent}- head: [{{identity, from: {source}}}]"
+        if training:
+            yield f"{indent}  training: true"
 
 
 def _outputs(node: Node) -> tuple[Value, ...]:

@@ -1,11 +1,18 @@
 """A value as it is written: an expression, a text, a list, or the name itself; with its place."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from ..diagnostics import Findings, Span
 from .document import Broken, Mapping, Node, Scalar, Sequence
 from .expression import Expression, ExpressionError, bounded_list, parse
+from .expression_syntax import MAX_LENGTH
+from .operations import describe
+
+
+class Poisoned(Exception):
+    """A value that cannot be known because something before it failed, and said so."""
 
 
 class EvaluationError(Exception):
@@ -24,9 +31,10 @@ class Formula:
 
     __slots__ = ("content", "node")
 
-    def __init__(self, node: Node, content: "Expression | str | list[Formula]") -> None:
+    def __init__(self, node: Node, content: "Expression | str | list[Formula] | None") -> None:
         self.node = node
-        #: An expression; of a quoted scalar its text; of a list the items.
+        #: An expression; of a quoted scalar its text; of a list the items; None where nothing
+        #: could be read, which is a finding already.
         self.content = content
 
     @property
@@ -38,20 +46,33 @@ class Formula:
         if isinstance(self.content, list):
             for item in self.content:
                 yield from item.names()
-        elif not isinstance(self.content, str):
+        elif isinstance(self.content, Expression):
             yield from self.content.names
 
     def evaluate(self, lookup: Callable[[str], Any]) -> Any:
-        """Its value. Raises EvaluationError; what else ``lookup`` raises passes through."""
+        """Its value. Raises EvaluationError and Poisoned; what ``lookup`` raises passes through."""
         content = self.content
         if isinstance(content, str):
             return content
+        if content is None:
+            raise Poisoned
         try:
             if isinstance(content, list):
                 return bounded_list([item.evaluate(lookup) for item in content])
             return content.evaluate(lookup)
         except ExpressionError as error:
-            raise EvaluationError(error.rule, error.message, self.span, error.hint) from None
+            hint = error.hint or self.values_now(lookup)
+            raise EvaluationError(error.rule, error.message, self.span, hint) from None
+
+    def values_now(self, lookup: Callable[[str], Any]) -> str:
+        """What the numbers in it are: ``here, groups is 0``."""
+        found = []
+        for name in sorted(set(self.names())):
+            with suppress(KeyError, ExpressionError, Poisoned):
+                value = lookup(name)
+                if not isinstance(value, str):
+                    found.append(f"{name} is {describe(value)}")
+        return f"here, {' and '.join(found)}" if 0 < len(found) <= 4 else ""
 
 
 def formula(node: Node, findings: Findings, itself: Scalar | None = None) -> Formula | None:
@@ -62,6 +83,10 @@ def formula(node: Node, findings: Findings, itself: Scalar | None = None) -> For
     if isinstance(node, Broken):
         return None
     if isinstance(node, Scalar):
+        if node.quoted and len(node.text) > MAX_LENGTH:
+            message = f"a text of {len(node.text):,} characters; allowed: {MAX_LENGTH:,}"
+            findings.report("limit", message, node.span)
+            return None
         if node.quoted:
             return Formula(node, node.text)
         text = node.text

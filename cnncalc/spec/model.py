@@ -3,8 +3,9 @@
 Nothing here is evaluated yet: values are located `Formula`s that wait for a scope.
 """
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
+
+import msgspec
 
 from ..diagnostics import Span
 from ..layers import Layer
@@ -13,7 +14,7 @@ from .expression import Template
 from .formula import Formula
 
 
-class Kind(NamedTuple):
+class Kind(msgspec.Struct, frozen=True):
     """A kind as a value: what a parameter holds that is passed a block or a layer kind."""
 
     name: str
@@ -52,8 +53,8 @@ class Entry:
     """One entry of a list of layers: its kind, its modifiers, its options or its inner entries."""
 
     __slots__ = (
-        "arguments", "body", "branches", "broken", "columns", "freeze", "key", "name", "node",
-        "rounds", "share", "sources", "times", "training", "when",
+        "arguments", "body", "branches", "broken", "columns", "freeze", "key", "name", "nameless",
+        "node", "rounds", "share", "sources", "times", "training", "when",
     )  # fmt: skip
 
     def __init__(self, node: Node, key: Scalar) -> None:
@@ -64,6 +65,8 @@ class Entry:
         self.when: Formula | None = None
         self.sources: tuple[tuple[Scalar, Template], ...] = ()
         self.name: tuple[Scalar, Template] | None = None
+        #: It has a name that could not be read, so nobody knows what it is called.
+        self.nameless = False
         self.share: tuple[Scalar, Template] | None = None
         self.freeze = False
         self.training = False
@@ -88,7 +91,9 @@ class Entry:
 class Block:
     """A block: its parameters with their defaults, its inputs, its entries, and its home."""
 
-    __slots__ = ("entries", "home", "inputs", "key", "name", "named_inside", "parameters")
+    __slots__ = (
+        "broken", "entries", "home", "inputs", "key", "name", "named_inside", "parameters",
+    )  # fmt: skip
 
     def __init__(self, key: Scalar, home: "File") -> None:
         self.key = key
@@ -99,6 +104,8 @@ class Block:
         self.entries: tuple[Entry, ...] = ()
         #: Whether its entries have names, branches or heads, so that a call is a namespace.
         self.named_inside = False
+        #: Its entries could not be read, and said so: what a call of it makes is poison.
+        self.broken = False
 
 
 class File:
@@ -112,12 +119,11 @@ class File:
         #: Names in the order of definition; None is required, and unset in a template.
         self.parameters: dict[str, Formula | None] = {}
         self.blocks: dict[str, Block] = {}
+        #: Whether some of its blocks could not be read.
+        self.blocks_lost = False
         self.inputs: dict[str, tuple[Formula, Span]] = {}
         self.entries: tuple[Entry, ...] = ()
         self.freeze: tuple[tuple[Scalar, str], ...] = ()
         self.expect: dict[str, Formula] = {}
         #: The values of the parameters, once they are evaluated.
         self.values: dict[str, Any] = {}
-
-
-Lookup = Callable[[str], Any]

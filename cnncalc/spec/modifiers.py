@@ -1,7 +1,6 @@
 """What the modifiers of an entry mean where it stands: when, times, from, name, share."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from ..diagnostics import did_you_mean
 from ..graph import Node
@@ -9,12 +8,12 @@ from ..layers import Shape, show_shape
 from ..layers.options import show
 from .document import Scalar
 from .expression import ExpressionError, Template
-from .formula import EvaluationError, Formula
+from .formula import EvaluationError, Formula, Poisoned
 from .model import Entry
-from .namespace import POISONED, Label, Values, is_label
-from .scope import Poisoned, Scope
+from .namespace import MAX_LABEL, MAX_NAME, POISONED, Label, Values, is_label
+from .scope import Scope
 
-MAX_ROUNDS = 200_000
+SAME_WEIGHTS = "allowed: the same kinds with weights of the same shapes, in the same order"
 
 
 def condition(formula: Formula, scope: Scope) -> bool:
@@ -25,27 +24,6 @@ def condition(formula: Formula, scope: Scope) -> bool:
     return value
 
 
-def count(formula: Formula | None, scope: Scope, what: str) -> int:
-    assert formula is not None
-    value = whole(formula.evaluate(scope.lookup))
-    if type(value) is not int or not 0 <= value <= MAX_ROUNDS:
-        rule = "limit" if type(value) is int and value > 0 else "bad-value"
-        message = f"{what} is {show(value)}; allowed: a whole number from 0 to {MAX_ROUNDS:,}"
-        raise EvaluationError(rule, message, formula.span)
-    return value
-
-
-def list_of(formula: Formula, scope: Scope) -> list[Any]:
-    value = formula.evaluate(scope.lookup)
-    if not isinstance(value, list):
-        message = f"over is {show(value)}; allowed: a list"
-        raise EvaluationError("bad-value", message, formula.span, "times: counts rounds")
-    if len(value) > MAX_ROUNDS:
-        message = f"over has {len(value)} items; allowed: at most {MAX_ROUNDS:,}"
-        raise EvaluationError("limit", message, formula.span)
-    return value
-
-
 def own_label(entry: Entry, scope: Scope) -> str | None:
     """The entry's own name, used up in its namespace."""
     if entry.name is None:
@@ -53,15 +31,28 @@ def own_label(entry: Entry, scope: Scope) -> str | None:
     node, text = entry.name
     label = computed(node, text, scope)
     if not is_label(label):
-        message = f"{label!r} cannot be a layer's name"
+        shown = label if len(label) <= MAX_LABEL else f"a text of {len(label):,} characters"
+        message = f"{shown!r} cannot be a layer's name"
         hint = "allowed: letters, digits and signs such as _ . - + /, no spaces or brackets"
+        hint += f", up to {MAX_LABEL} of them"
         raise EvaluationError("bad-value", message, node.span, hint)
+    if len(scope.space.full(label)) > MAX_NAME:
+        message = f"with those of its blocks, this name has more than {MAX_NAME:,} characters"
+        raise EvaluationError("limit", message, node.span, "shorten the names of the calls")
     if label in ("previous", "input"):
         message = f"{label} cannot be a name: it is a word of the language"
-        raise EvaluationError("reserved-name", message, node.span)
+        hint = "in from, previous is the layer before, and input what arrives at the block"
+        raise EvaluationError("reserved-name", message, node.span, hint)
+    if label in scope.words:
+        message = f"the name {label} is that of an input here"
+        raise EvaluationError("duplicate-name", message, node.span, f"for example {label}_")
     if not scope.space.take(label):
-        message = f"the name {label} stands twice here"
-        hint = "compute a part of it: conv(index + 1)"
+        if label in scope.space.labels:
+            message = f"the name {label} stands twice here"
+            hint = "compute a part of it: conv(index + 1)"
+        else:
+            message = f"the name {scope.space.full(label)} is taken by a layer before this one"
+            hint = "choose another; layers without a name are called by their kind"
         raise EvaluationError("duplicate-name", message, node.span, hint)
     return label
 
@@ -69,14 +60,16 @@ def own_label(entry: Entry, scope: Scope) -> str | None:
 def poison_label(entry: Entry, scope: Scope, here: int) -> None:
     """Let the name of an entry that failed stand for poison, so that who reads it is silent."""
     if entry.name is None:
+        scope.space.incomplete |= entry.nameless
         return
     try:
         label = entry.name[1].evaluate(scope.lookup)
     except (ExpressionError, Poisoned):
         scope.space.incomplete = True
         return
-    scope.space.take(label)
-    scope.space.labels.setdefault(label, Label(POISONED, here, here))
+    if is_label(label):
+        scope.space.take(label)
+        scope.space.labels.setdefault(label, Label(POISONED, here, here))
 
 
 def source(node: Scalar, text: Template, scope: Scope) -> Values:
@@ -123,22 +116,17 @@ def share(entry: Entry, scope: Scope, nodes: Sequence[Node], first: int) -> None
                 f"{mine.name} ({mine.layer.kind}, {weight_shapes(ours)}) cannot share the weights "
                 f"of {theirs.name} ({theirs.layer.kind}, {weight_shapes(given)})"
             )
-            raise EvaluationError("share-mismatch", message, node.span)
+            raise EvaluationError("share-mismatch", message, node.span, SAME_WEIGHTS)
         if ours:
             mine.shares = theirs.index if theirs.shares is None else theirs.shares
     if len(own) != len(owners) and None not in found.values:
         message = f"{len(own)} layers here cannot share the weights of {len(owners)} in {name}"
-        raise EvaluationError("share-mismatch", message, node.span)
+        raise EvaluationError("share-mismatch", message, node.span, SAME_WEIGHTS)
 
 
 def weight_shapes(weights: dict[str, Shape]) -> str:
     """``weight [64, 3, 3, 3], bias [64]``, or ``no weights``."""
     return ", ".join(f"{name} {show_shape(s)}" for name, s in weights.items()) or "no weights"
-
-
-def whole(value: Any) -> Any:
-    """A whole float counts as whole."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def computed(node: Scalar, text: Template, scope: Scope) -> str:

@@ -9,6 +9,7 @@ import re
 from typing import NamedTuple
 
 from ..graph import Value
+from .words import NULLS
 
 #: What flows into and out of an entry; None is poison.
 Values = tuple[Value | None, ...]
@@ -21,9 +22,14 @@ _LABEL = re.compile(
 )
 
 
+#: Longer names are a mistake: no report could show them, and 200,000 of them fill the memory.
+MAX_LABEL, MAX_NAME = 100, 1_000
+
+
 def is_label(text: str) -> bool:
     """Whether a layer or a branch may be called so."""
-    return text.isprintable() and _LABEL.fullmatch(text) is not None
+    fits = len(text) <= MAX_LABEL and text.isprintable() and text not in NULLS
+    return fits and _LABEL.fullmatch(text) is not None
 
 
 class Label(NamedTuple):
@@ -38,26 +44,24 @@ class Namespace:
     """The names of one call, branch or named group."""
 
     __slots__ = (
-        "branches",
-        "counts",
-        "incomplete",
-        "labels",
-        "outward",
-        "prefix",
-        "spaces",
+        "_chain", "branches", "counts", "incomplete", "labels", "outward", "prefix", "spaces",
         "used",
-    )
+    )  # fmt: skip
 
-    def __init__(self, prefix: str = "", outward: "Namespace | None" = None) -> None:
+    def __init__(
+        self, prefix: str = "", outward: "Namespace | None" = None, used: set[str] | None = None
+    ) -> None:
         self.prefix = prefix
         #: Where ``from`` looks next; None at the edge of a call.
         self.outward = outward
         self.labels: dict[str, Label] = {}
-        self.used: set[str] = set()
+        #: The full names that are taken, in the whole network.
+        self.used: set[str] = set() if used is None else used
         self.counts: dict[str, int] = {}
         self.branches: dict[str, Namespace] = {}
         #: Whether an entry failed before its name was known.
         self.incomplete = False
+        self._chain: Namespace | None = None
         #: The insides of named calls and groups.
         self.spaces: dict[str, Namespace] = {}
 
@@ -75,15 +79,30 @@ class Namespace:
 
     def take(self, label: str) -> bool:
         """Use a label up; False if it is used already."""
-        if label in self.used:
+        name = self.full(label)
+        if name in self.used:
             return False
-        self.used.add(label)
+        self.used.add(name)
         return True
+
+    def inside(self, label: str, *, edge: bool = False) -> "Namespace":
+        """The namespace inside a named group, or (``edge``) inside a call, which sees no more."""
+        space = Namespace(self.full(label), None if edge else self, self.used)
+        self.spaces[label] = space
+        return space
+
+    def chain(self) -> "Namespace":
+        """The namespace inside a plain chain: layers are called and numbered as here, but ``from``
+        sees nothing of what is around the call."""
+        if self._chain is None:
+            self._chain = Namespace(self.prefix, None, self.used)
+            self._chain.counts = self.counts
+        return self._chain
 
     def branch(self, name: str) -> "Namespace":
         """The namespace of a branch; two merges with equal branch names share it."""
         if name not in self.branches:
-            self.branches[name] = Namespace(self.full(name), self)
+            self.branches[name] = Namespace(self.full(name), self, self.used)
         return self.branches[name]
 
     def resolve(self, path: str) -> Label | None:

@@ -1,17 +1,19 @@
 """From a file to a graph: its parameters, its inputs, the walk, what comes out, what is frozen."""
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from ..diagnostics import Findings, Span, did_you_mean
 from ..graph import Graph, Node, TooManyLayers, Value
 from ..layers.options import show
-from .formula import EvaluationError, Formula
+from .formula import EvaluationError, Formula, Poisoned
 from .model import File
-from .modifiers import whole
 from .namespace import Namespace, Values
-from .scope import POISON, Poisoned, Scope
-from .walk import LimitReached, Walk
+from .rounds import whole
+from .scope import POISON, Scope
+from .walk import TooManySteps, Walk
 
 #: Shapes from outside: that of the only input, or of inputs by their names.
 Given = tuple[int, ...] | Mapping[str, tuple[int, ...]]
@@ -25,12 +27,15 @@ def build(file: File, findings: Findings, shape: Given | None = None) -> Graph |
     inputs = make_inputs(file, scope, walk, shape)
     scope.inputs = scope.arriving = inputs
     scope.words = tuple(name for name in file.inputs if name != "input")
+    scope.space.used.update(file.inputs)
+    scope.space.incomplete = not file.inputs
     try:
-        values, _ = walk.entries(file.entries, scope, inputs)
-    except (TooManyLayers, LimitReached, RecursionError) as error:
+        with deep_recursion():
+            values, _ = walk.entries(file.entries, scope, inputs)
+    except (TooManyLayers, TooManySteps, RecursionError) as error:
         message = {
             TooManyLayers: "the network has more than 200,000 layers",
-            LimitReached: "the repeats make more than 1,000,000 rounds",
+            TooManySteps: "repeats and blocks multiply to more than 500,000 entries",
         }.get(type(error), "blocks and groups are nested too deep")
         findings.report("limit", message, walk.place.span if walk.place else None)
         return None
@@ -42,6 +47,20 @@ def build(file: File, findings: Findings, shape: Given | None = None) -> Graph |
     side = [v for values, training in walk.heads if not training for v in values if v is not None]
     outputs = side if side and only_heads_read(walk.builder.nodes, last) else last
     return walk.builder.finish(file.name, outputs, heads, walk.channels.read)
+
+
+@contextmanager
+def deep_recursion() -> Iterator[None]:
+    """Let Python recurse as deep as blocks and groups may be nested, 50 and 100 deep.
+
+    Calls from Python to Python take no stack of the machine (since 3.11), so this is safe.
+    """
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, 30_000))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
 
 
 def evaluate_parameters(file: File, scope: Scope, findings: Findings) -> None:

@@ -2,12 +2,16 @@
 
 from ..diagnostics import Findings, Related, did_you_mean
 from ..layers import find
-from .document import Mapping, Node, Scalar, Sequence
-from .entries import EntryReader, is_empty, nothing
+from .document import Broken, Mapping, Node, Scalar, Sequence
+from .entries import EntryReader
 from .files import Files
-from .formula import Formula, formula
+from .formula import Formula
 from .model import Block, File
-from .words import BLOCK_KEYS, EXPECT_KEYS, LIBRARY_KEYS, SPEC_KEYS
+from .values import Names, nothing
+from .words import ARRIVING, BLOCK_KEYS, EXPECT_KEYS, LIBRARY_KEYS, SPEC_KEYS
+
+#: Libraries that include libraries.
+MAX_DEPTH = 50
 
 
 class SpecReader:
@@ -28,28 +32,25 @@ class SpecReader:
         base = levels[0]
         for level, content in zip(reversed(chain), levels, strict=True):
             self.check_keys(level, SPEC_KEYS, "a spec")
-            for key in ("layers", "input", "inputs", "parameters") if content is not base else ():
-                if key == "layers" and key in content:
-                    message = "a spec that extends another has no layers of its own"
-                    hint = "replace its parameters, or write the spec without extends"
-                    self.findings.report("structure", message, content[key][0].span, hint=hint)
+            if content is not base and "layers" in content:
+                message = "a spec that extends another has no layers of its own"
+                hint = "replace its parameters, or write the spec without extends"
+                self.structure(content["layers"][0], message, hint)
+            if "input" in content and "inputs" in content:
+                message = "a spec has input or inputs, not both"
+                self.structure(content["inputs"][0], message, "inputs: {image: [3, 224, 224], …}")
         merged: dict[str, tuple[Scalar, Node]] = {}
         for content in levels:
+            if "input" in content or "inputs" in content:
+                merged.pop("input", None)
+                merged.pop("inputs", None)
             merged |= content
         file = File(self.title(merged, tree))
         file.citation = self.one_text(merged.get("source"))
         reader = self.environment(file, levels, settings)
         names = frozenset(file.parameters)
         if "layers" in base:
-            file.entries = reader.entries(base["layers"][1], names)
-            if (
-                not file.entries
-                and isinstance(base["layers"][1], Sequence)
-                and not base["layers"][1].items
-            ):
-                self.findings.report(
-                    "structure", "a spec needs at least one layer", base["layers"][0].span
-                )
+            file.entries = reader.entries(base["layers"][1], names | ARRIVING)
         else:
             self.missing("layers", chain[-1])
         self.inputs(file, merged, reader, names, tree)
@@ -57,7 +58,7 @@ class SpecReader:
             file.freeze = tuple((item, item.text) for item in self.texts(merged["freeze"][1]))
         own = keys(tree)
         if "expect" in own:
-            self.expect(file, own["expect"][1])
+            self.expect(file, own["expect"][1], reader, names)
         return file
 
     # ------------------------------------------------------------------------------ its parts
@@ -67,9 +68,8 @@ class SpecReader:
         chain, seen = [tree], {tree.document.path}
         while "extends" in (content := keys(chain[-1])):
             name = content["extends"][1]
-            if not isinstance(name, Scalar) or not name.text:
-                message = "extends names one spec"
-                self.findings.report("structure", message, name.span, hint="extends: vgg")
+            if not isinstance(name, Scalar) or not is_text(name):
+                self.structure(name, "extends names one spec", "extends: vgg")
                 return None
             opened = self.files.refer(name, "extends")
             if opened is None:
@@ -94,8 +94,12 @@ class SpecReader:
         visible: dict[str, Block] = {}
         for content in levels:
             if "include" in content:
-                for name in self.texts(content["include"][1]):
-                    library = self.library(name)
+                node = content["include"][1]
+                libraries = [self.library(name) for name in self.texts(node)]
+                wanted = len(node.items) if isinstance(node, Sequence) else 1
+                file.blocks_lost |= len(libraries) < wanted
+                for library in libraries:
+                    file.blocks_lost |= library is None or library.blocks_lost
                     visible |= library.blocks if library else {}
         own: dict[str, Block] = {}
         bodies: list[tuple[Block, Node, Node | None]] = []
@@ -105,19 +109,24 @@ class SpecReader:
                 bodies += self.blocks(content["blocks"][1], file, own, reader)
         visible |= own
         file.blocks = visible
+        reader.blocks_lost = file.blocks_lost
         for depth, content in enumerate(levels):
             if "parameters" in content:
                 self.parameters(file, content["parameters"][1], reader, inherited=depth > 0)
         for setting, node in settings.items():
             self.replace(file, setting, node, nothing(node), reader)
-        names = frozenset(file.parameters)
+        known = frozenset(file.parameters) | ARRIVING
         for block, _, parameters in bodies:
             if parameters is not None:
-                block.parameters = self.block_parameters(parameters, reader, names)
-        for block, layers, _ in bodies:
+                block.parameters = reader.block_parameters(parameters, known)
+        names_lost = reader.names_lost
+        for block, layers, parameters in bodies:
             reader.named_inside = False
-            block.entries = reader.entries(layers, names | frozenset(block.parameters))
+            reader.names_lost = names_lost or (bool(parameters) and not block.parameters)
+            block.entries = reader.entries(layers, known | frozenset(block.parameters))
             block.named_inside = reader.named_inside
+            block.broken = not block.entries
+        reader.names_lost = names_lost
         return reader
 
     def library(self, name: Scalar) -> File | None:
@@ -126,8 +135,16 @@ class SpecReader:
         if opened is None:
             return None
         path = opened[0].path
+        if {"layers", "input", "inputs", "extends"} & keys(opened[1]).keys():
+            message = f"{name.text} is a whole spec, and include takes a library of blocks"
+            self.structure(name, message, "move the blocks to a file that has nothing else")
+            return None
         if path in self._including:
             self.findings.report("recursion", f"{name.text} includes itself in the end", name.span)
+            return None
+        if len(self._including) >= MAX_DEPTH:
+            message = f"libraries include each other more than {MAX_DEPTH} deep"
+            self.findings.report("limit", message, name.span)
             return None
         if path not in self._libraries:
             self._including.append(path)
@@ -147,20 +164,21 @@ class SpecReader:
     ) -> list[tuple[Block, Node, Node | None]]:
         """The blocks of a file, without their entries: (block, layers, parameters)."""
         if not isinstance(node, Mapping):
-            self.findings.report("structure", "blocks is a mapping of names to blocks", node.span)
+            self.structure(node, "blocks is a mapping of names to blocks", "conv: and its layers")
+            file.blocks_lost = True
             return []
         bodies: list[tuple[Block, Node, Node | None]] = []
         for key, value in node.pairs:
-            if not reader.check_name(key):
-                continue
+            allowed = reader.check_name(key)
             if key.text in own:
                 first = Related(own[key.text].key.span, "it stands here first")
                 message = f"the block {key.text} stands in a spec that this one extends"
                 self.findings.report("duplicate-name", message, key.span, related=[first])
                 continue
-            if find(key.text):
+            if allowed and find(key.text):
                 message = f"the block {key.text} hides the layer kind of the same name"
-                self.findings.report("shadowed-kind", message, key.span)
+                hint = f"rename the block: below, {key.text} is not the layer"
+                self.findings.report("shadowed-kind", message, key.span, hint=hint)
             block = own[key.text] = Block(key, file)
             if not isinstance(value, Mapping):
                 bodies.append((block, value, None))
@@ -173,6 +191,7 @@ class SpecReader:
                 parameters = content.get("parameters")
                 bodies.append((block, content["layers"][1], parameters and parameters[1]))
             else:
+                block.broken = True
                 self.missing("layers", value, key)
         return bodies
 
@@ -180,39 +199,12 @@ class SpecReader:
 
     def parameters(self, file: File, node: Node, reader: EntryReader, *, inherited: bool) -> None:
         """Parameters of a spec, or of a child the values that replace its parent's."""
-        for key, value in self.definitions(node, reader):
+        for key, value in reader.definitions(node):
             if inherited:
                 self.replace(file, key.text, value, key, reader)
-            elif reader.check_name(key):
-                file.parameters[key.text] = self.default(
-                    key, value, reader, frozenset(file.parameters)
-                )
-
-    def block_parameters(
-        self, node: Node, reader: EntryReader, names: frozenset[str]
-    ) -> dict[str, Formula | None]:
-        parameters: dict[str, Formula | None] = {}
-        for key, value in self.definitions(node, reader):
-            if reader.check_name(key):
-                known = names | frozenset(parameters)
-                parameters[key.text] = self.default(key, value, reader, known)
-        return parameters
-
-    def definitions(self, node: Node, reader: EntryReader) -> list[tuple[Scalar, Node | None]]:
-        """Parameters as (name, default), of the list or of the mapping form."""
-        if isinstance(node, Mapping):
-            return [(key, None if is_empty(value) else value) for key, value in node.pairs]
-        if isinstance(node, Sequence):
-            return [(item, None) for item in node.items if isinstance(item, Scalar)]
-        message = "parameters are a list of names, or a mapping of names to defaults"
-        self.findings.report("structure", message, node.span)
-        return []
-
-    def default(
-        self, key: Scalar, value: Node | None, reader: EntryReader, names: frozenset[str]
-    ) -> Formula | None:
-        read = formula(value, self.findings) if value is not None else None
-        return read if read is not None and reader.check_names(read, names) else None
+            else:
+                reader.check_name(key)
+                file.parameters[key.text] = reader.default(value, frozenset(file.parameters))
 
     def replace(
         self, file: File, name: str, value: Node | None, key: Scalar, reader: EntryReader
@@ -222,14 +214,14 @@ class SpecReader:
             hint = did_you_mean(name, file.parameters) or "it has no parameters"
             message = f"the spec has no parameter {name}"
             self.findings.report("unknown-parameter", message, key.span, hint=hint)
+            file.parameters[name] = Formula(key, None)
             return
         if value is None:
-            self.findings.report("structure", f"{name} needs a value here", key.span)
+            message = f"{name} needs a value here"
+            self.structure(key, message, "write it after the colon, or leave the name out")
             return
         before = frozenset(list(file.parameters)[: list(file.parameters).index(name)])
-        read = self.default(key, value, reader, before)
-        if read is not None:
-            file.parameters[name] = read
+        file.parameters[name] = reader.formula(value, before)
 
     # ------------------------------------------------------------------------ the other keys
 
@@ -242,50 +234,60 @@ class SpecReader:
             found = [merged["input"]]
         elif "inputs" not in merged:
             self.missing("input", tree)
-        elif isinstance(merged["inputs"][1], Mapping):
+        elif isinstance(merged["inputs"][1], Mapping) and merged["inputs"][1].pairs:
             found = merged["inputs"][1].pairs
         else:
+            node = merged["inputs"][1]
             message = "inputs is a mapping of names to shapes"
             hint = "inputs: {left: [1, 105, 105], right: [1, 105, 105]}"
-            self.findings.report("structure", message, merged["inputs"][1].span, hint=hint)
+            self.structure(node, message, hint)
         for key, node in found:
-            if key.text != "input" and not reader.check_name(key):
-                continue
-            read = formula(node, self.findings)
-            if read is not None and reader.check_names(read, names):
-                file.inputs[key.text] = read, key.span
+            if key.text != "input":
+                reader.check_name(key)
+            file.inputs[key.text] = reader.formula(node, names), key.span
 
-    def expect(self, file: File, node: Node, prefix: str = "") -> None:
+    def expect(
+        self, file: File, node: Node, reader: EntryReader, names: Names, prefix: str = ""
+    ) -> None:
         """Contracts, flat: ``params``, ``macs``, ``output``, ``training.params``, …"""
         if not isinstance(node, Mapping):
-            message = "expect is a mapping such as {params: 60000, output: [10]}"
-            self.findings.report("structure", message, node.span)
+            message = f"{prefix.rstrip('.') or 'expect'} is a mapping of numbers to their values"
+            self.structure(node, message, "for example: {params: 60000, macs: 325680}")
             return
         self.check_keys(node, EXPECT_KEYS if not prefix else ("params", "macs"), "expect")
         for key, value in node.pairs:
             if key.text == "training" and not prefix:
-                self.expect(file, value, "training.")
-                continue
-            read = formula(value, self.findings)
-            if read is not None:
-                file.expect[prefix + key.text] = read
+                self.expect(file, value, reader, names, "training.")
+            else:
+                file.expect[prefix + key.text] = reader.formula(value, names)
 
     def texts(self, node: Node) -> list[Scalar]:
         """One text or a list of texts."""
         items = node.items if isinstance(node, Sequence) else [node]
-        texts = [item for item in items if isinstance(item, Scalar) and item.text]
-        if len(texts) != len(items):
-            self.findings.report("structure", "a name or a list of names belongs here", node.span)
-        return texts
+        texts = [item for item in items if is_text(item)]
+        for item in items:
+            if not is_text(item):
+                self.structure(item, "a name or a list of names belongs here", "for example: vgg")
+        return [item for item in texts if isinstance(item, Scalar)]
 
     def one_text(self, pair: tuple[Scalar, Node] | None) -> str | None:
         if pair is None:
             return None
         key, node = pair
-        if isinstance(node, Scalar) and node.text:
-            return node.text
-        self.findings.report("structure", f"{key.text} is a text", node.span)
+        text = " ".join(node.text.split()) if isinstance(node, Scalar) else ""
+        if not text or isinstance(node, Broken):
+            self.structure(node, f"{key.text} is a text", f"{key.text}: and the text behind it")
+        elif not text.isprintable():
+            code = next(ord(sign) for sign in text if not sign.isprintable())
+            message = f"{key.text} holds the character U+{code:04X}, which cannot be shown"
+            self.findings.report("bad-value", message, node.span, hint="remove it")
+        else:
+            return text
         return None
+
+    def structure(self, node: Node, message: str, hint: str = "") -> None:
+        if not isinstance(node, Broken):  # else it has its finding
+            self.findings.report("structure", message, node.span, hint=hint)
 
     def check_keys(
         self, node: Mapping, allowed: tuple[str, ...], what: str, hint: str = ""
@@ -307,6 +309,10 @@ class SpecReader:
         if place is None:
             span = span._replace(end_line=span.line, end_column=span.column + 1)
         self.findings.report("missing-key", f"{key} is missing", span, hint=hints[key])
+
+
+def is_text(node: Node) -> bool:
+    return isinstance(node, Scalar) and bool(node.text) and not isinstance(node, Broken)
 
 
 def is_library(tree: Mapping) -> bool:

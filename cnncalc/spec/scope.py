@@ -4,14 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 from ..layers import find
+from .formula import Poisoned
 from .model import Entry, File, Kind
 from .namespace import Namespace, Values
 from .words import CHOICES
-
-
-class Poisoned(Exception):
-    """A value that cannot be known because something before it failed, and said so."""
-
 
 #: Stands for a parameter whose value failed to evaluate.
 POISON = object()
@@ -60,10 +56,12 @@ class Scope:
 
     def inner(self, names: dict[str, Any], space: Namespace | None = None) -> "Scope":
         """A scope inside this one: a round of a repeat, a branch, a named group."""
-        return Scope(
+        scope = Scope(
             names, self.home, self.inputs, space or self.space, self.channels_of,
             words=self.words, outer=self, site=self.site, caller=self.caller,
         )  # fmt: skip
+        scope.arriving = self.arriving
+        return scope
 
     def held(self, name: str) -> Any:
         """What a column, an argument or a parameter holds. Raises KeyError, Poisoned."""

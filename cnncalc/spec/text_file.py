@@ -25,9 +25,9 @@ def read(path: str) -> tuple[str | None, Findings]:
     if data is None:
         return None, findings
     if len(data) > MAX_BYTES:
-        _report_size(path, None, findings)
+        report_size(path, None, findings)
         return None, findings
-    return _decode(path, data, findings), findings
+    return decode(path, data, findings), findings
 
 
 def _stdin() -> bytes:
@@ -43,14 +43,15 @@ def _file(path: str, findings: Findings) -> bytes | None:
         # Opening a device or a pipe may wait, or read, for ever.
         findings.report("cannot-read", f"{path} is a device or pipe, not a file", hint=_PIPE)
     elif status.st_size > MAX_BYTES:
-        _report_size(path, status.st_size, findings)
+        report_size(path, status.st_size, findings)
     else:
         with open(path, "rb") as file:
             return file.read(MAX_BYTES + 1)
     return None
 
 
-def _report_size(path: str, size: int | None, findings: Findings) -> None:
+def report_size(path: str, size: int | None, findings: Findings) -> None:
+    """Add the finding for a file of more than MAX_BYTES; None where nobody knows how many."""
     message = f"{path} has {f'{size:,}' if size else 'more than that many'} bytes"
     hint = "is this a spec? `repeat` and `blocks` make large networks small"
     findings.report("cannot-read", f"{message}; allowed: {MAX_BYTES:,} (16 MiB)", hint=hint)
@@ -74,7 +75,8 @@ def _report_error(path: str, error: OSError | ValueError, findings: Findings) ->
         findings.report("cannot-read", f"{path!r} cannot be read: {reason}")
 
 
-def _decode(path: str, data: bytes, findings: Findings) -> str | None:
+def decode(path: str, data: bytes, findings: Findings) -> str | None:
+    """The text of a file's bytes, or None with a finding; ``path`` is how the file is shown."""
     encoding = _OTHER_ENCODINGS.get(data[:2])
     hint = f"it looks like {encoding}; save it as UTF-8" if encoding else "save it as UTF-8"
     if not encoding and b"\0" in data:

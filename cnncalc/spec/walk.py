@@ -4,37 +4,34 @@ Each entry takes what arrives (`Values`; None is poison) and gives what goes on.
 makes one finding and poisons what depends on it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from ..diagnostics import Findings, Related, Span, did_you_mean
+from ..diagnostics import Findings, Span, did_you_mean
 from ..graph import Builder
 from ..layers import Layer, LayerError, decode, find
 from ..layers.options import show
 from .channels import Channels
-from .formula import EvaluationError, Formula
+from .failures import Failures
+from .formula import EvaluationError, Poisoned
 from .model import Block, Entry, Kind
-from .modifiers import (
-    MAX_ROUNDS,
-    condition,
-    count,
-    list_of,
-    own_label,
-    poison_label,
-    share,
-    source,
-)
-from .namespace import POISONED, Label, Namespace, Values
-from .scope import Poisoned, Scope
+from .modifiers import condition, own_label, poison_label, share, source
+from .namespace import POISONED, Label, Values
+from .rounds import count, rounds
+from .scope import Scope
 from .words import MERGES
 
 MAX_DEPTH = 50
+#: Entries walked and rounds of repeats, together: what blocks and repeats multiply to.
+MAX_STEPS = 500_000
+#: From here on, entries that fail no longer get a name each: any name may be one of theirs.
+MANY_STEPS = 10_000
 
 T = TypeVar("T")
 
 
-class LimitReached(Exception):
-    """More rounds than any network has."""
+class TooManySteps(Exception):
+    """The walk took more than `MAX_STEPS` steps."""
 
 
 class Walk:
@@ -42,15 +39,17 @@ class Walk:
 
     def __init__(self, findings: Findings) -> None:
         self.findings = findings
-        self.builder = Builder(findings)
+        self.failures = Failures(findings)
+        self.builder = Builder(self.failures.fresh)
         self.channels = Channels(self.builder)
         self.heads: list[tuple[Values, bool]] = []
         self.frozen = self.training = 0
         self.head_number: int | None = None
-        self.rounds = 0
+        self.steps = 0
         #: Where the walk is, for findings that end it.
         self.place: Entry | None = None
-        self._failed: set[tuple[Entry, ...]] = set()
+        #: Blocks whose calls go too deep: what they make is poison from then on.
+        self._endless: set[Block] = set()
         self._layers: dict[Any, tuple[Layer | None, list[LayerError]]] = {}
 
     # ------------------------------------------------------------------------- entries in order
@@ -70,35 +69,41 @@ class Walk:
         if entry.times is None:
             return self.once(entry, scope, values)
         scope.arriving = values
-        rounds = self.guarded(entry, scope, lambda: count(entry.times, scope, "times"))
-        if rounds is None:
+        times = self.guarded(entry, scope, lambda: count(entry.times, scope, "times"))
+        if times is None:
             return POISONED, True
         there = False
-        for index in range(rounds):
+        for index in range(times):
             values, present = self.once(entry, scope.inner({"index": index}), values)
             there = there or present
         return values, there
 
     def once(self, entry: Entry, scope: Scope, values: Values) -> tuple[Values, bool]:
-        self.rounds += 1
-        self.place = entry
-        if self.rounds > 5 * MAX_ROUNDS:
-            raise LimitReached
+        self.step(entry)
         scope.arriving = values
         result = None
-        if not entry.broken:
+        if not entry.broken and not self.failures.known(entry, scope):
             result = self.guarded(entry, scope, lambda: self.modified(entry, scope, values))
         if result is None:
-            poison_label(entry, scope, len(self.builder.nodes))
+            if self.steps < MANY_STEPS:
+                poison_label(entry, scope, len(self.builder.nodes))
+            else:
+                scope.space.incomplete = True
             return (values if entry.word == "head" else POISONED), True
         return result
+
+    def step(self, entry: Entry) -> None:
+        self.place = entry
+        self.steps += 1
+        if self.steps > MAX_STEPS:
+            raise TooManySteps
 
     def guarded(self, entry: Entry, scope: Scope, work: Callable[[], T]) -> T | None:
         """What ``work`` gives, or None with one finding for an entry that fails."""
         try:
             return work()
         except EvaluationError as error:
-            self.fail(entry, scope, error.rule, error.message, error.span, error.hint)
+            self.failures.add(entry, scope, error)
         except Poisoned:
             pass
         return None
@@ -170,18 +175,13 @@ class Walk:
             return POISONED
         space = scope.space
         name = space.full(label or space.numbered(cls.kind))
-        before = len(self.findings)
-        key = (*scope.site, entry)
-        if key in self._failed:
-            return POISONED
         result = self.builder.add(
             layer, values, name,
             span=shown_at(entry, scope), where=lambda option: place(entry, option),
             frozen=self.frozen > 0, training=self.training > 0, head=self.head_number,
         )  # fmt: skip
-        if len(self.findings) > before:
-            self._failed.add(key)
-            self.trace_back(entry, scope, before)
+        if self.failures.fresh:
+            self.failures.settle(entry, scope)
         self.channels.follow(layer, values, result)
         return result
 
@@ -199,27 +199,34 @@ class Walk:
             if key is not None:
                 self._layers[key] = made
         layer, errors = made
-        if errors and (*scope.site, entry) not in self._failed:
-            self._failed.add((*scope.site, entry))
+        if errors:
             for error in errors:
-                before = len(self.findings)
                 self.builder.report(error, place(entry, error.option))
-                self.trace_back(entry, scope, before)
+            self.failures.settle(entry, scope)
         return layer
 
     def call(
         self, entry: Entry, block: Block, scope: Scope, values: Values, label: str | None
     ) -> Values:
+        if block.broken or block in self._endless:
+            raise Poisoned
         if len(scope.site) >= MAX_DEPTH:
-            message = f"{block.name} calls itself more than {MAX_DEPTH} deep"
-            hint = "end it with a when"
+            self._endless.add(block)
+            again = any(call.word == entry.word for call in scope.site)
+            message = f"calls of blocks are more than {MAX_DEPTH} deep here"
+            hint = f"{block.name} calls itself: end it with a when" if again else ""
             raise EvaluationError("recursion", message, entry.span, hint)
+        if None in values:  # of poison nobody knows how many would arrive
+            values = POISONED * max(1, len(block.inputs))
         if block.inputs and len(block.inputs) != len(values):
             message = (
                 f"{block.name} has {len(block.inputs)} inputs, {' and '.join(block.inputs)}; "
                 f"{len(values)} arrive here"
             )
-            raise EvaluationError("input-count", message, entry.span, "from: [a, b]")
+            hint = (
+                f"choose them with from: [{', '.join(block.inputs)}], by the names they have here"
+            )
+            raise EvaluationError("input-count", message, entry.span, hint)
         given = {a.key.text: a for a in entry.arguments}
         for name, argument in given.items():
             if name not in block.parameters:
@@ -229,10 +236,8 @@ class Walk:
         names: dict[str, Any] = {}
         if label is None and block.named_inside:
             label = scope.space.numbered(block.name)
-        if label is None:  # a plain chain adds nothing to names
-            space = scope.space
-        else:
-            space = scope.space.spaces[label] = Namespace(scope.space.full(label))
+        # A plain chain adds nothing to names.
+        space = scope.space.chain() if label is None else scope.space.inside(label, edge=True)
         inner = Scope(
             names, block.home, values, space, self.channels.of, words=block.inputs,
             site=(*scope.site, entry),
@@ -255,47 +260,15 @@ class Walk:
         """The scope inside a group: a namespace of its own if it has a name."""
         if label is None:
             return scope
-        space = scope.space.spaces[label] = Namespace(scope.space.full(label), scope.space)
-        return scope.inner({}, space)
+        return scope.inner({}, scope.space.inside(label))
 
     def repeat(self, entry: Entry, scope: Scope, values: Values) -> tuple[Values, bool]:
         there = False
-        for names in self.repeat_rounds(entry, scope):
-            self.rounds += 1
-            if self.rounds > 5 * MAX_ROUNDS:
-                raise LimitReached
+        for names in rounds(entry, scope):
+            self.step(entry)
             values, present = self.entries(entry.body, scope.inner(names), values)
             there = there or present
         return values, there
-
-    def repeat_rounds(self, entry: Entry, scope: Scope) -> Iterator[dict[str, Any]]:
-        """The names of each round: the columns and the index."""
-        columns = entry.columns
-        if columns is None:
-            assert entry.rounds is not None
-            for index in range(count(entry.rounds, scope, "times")):
-                yield {"index": index}
-            return
-        if columns.rows is None:
-            lists = [list_of(formula, scope) for formula in columns.formulas]
-            lengths = [len(items) for items in lists]
-            if len(set(lengths)) > 1:
-                message = "the columns of over have different lengths: " + ", ".join(
-                    f"{name} {length}" for name, length in zip(columns.names, lengths, strict=True)
-                )
-                raise EvaluationError("bad-value", message, entry.span)
-            rows: list[Any] = [list(row) for row in zip(*lists, strict=True)]
-        else:
-            rows = list_of(columns.rows, scope)
-        for index, row in enumerate(rows):
-            if not isinstance(row, list) or len(row) != len(columns.names):
-                assert columns.rows is not None
-                message = (
-                    f"row {index + 1} of over is {show(row)}; allowed: a list of "
-                    f"{len(columns.names)} values, {', '.join(columns.names)}"
-                )
-                raise EvaluationError("bad-value", message, row_span(columns.rows, index))
-            yield {**dict(zip(columns.names, row, strict=True)), "index": index}
 
     def head(self, entry: Entry, scope: Scope, values: Values) -> Values:
         outside, self.head_number = self.head_number, len(self.heads)
@@ -326,44 +299,13 @@ class Walk:
             if len(present) == 1 < len(entry.branches):
                 if not identity_gone:
                     message = f"only one branch of {entry.word} is left, so it merges nothing"
-                    self.findings.report("single-branch", message, entry.span)
+                    hint = "a shortcut with nothing in it is written, too: identity"
+                    self.findings.report("single-branch", message, entry.span, hint=hint)
                 return present[0], True
             values = tuple(value for result in present for value in result)
         cls = find(entry.word)
         assert cls is not None
         return self.layer(entry, cls, scope, values, label), True
-
-    # ----------------------------------------------------------------------------------- findings
-
-    def fail(
-        self, entry: Entry, scope: Scope, rule: str, message: str, span: Span, hint: str = ""
-    ) -> None:
-        """One finding for an entry that fails, however often it is walked on one way."""
-        key = (*scope.site, entry)
-        if key not in self._failed:
-            self._failed.add(key)
-            before = len(self.findings)
-            self.findings.report(rule, message, span, hint=hint)
-            self.trace_back(entry, scope, before)
-
-    def trace_back(self, entry: Entry, scope: Scope, before: int) -> None:
-        """Say of findings that are new by which calls they were reached, the innermost first.
-
-        One inside a library is shown at the call, which is where its reader can mend it.
-        """
-        for number in range(before, len(self.findings)):
-            finding = self.findings[number]
-            span, related = finding.span, list(finding.related)
-            if scope.home.library and scope.caller is not None:
-                inside = span if span and span != scope.caller.span else entry.span
-                related.append(Related(inside, f"in the block {scope.site[-1].word}, {entry.word}"))
-                span = scope.caller.span
-            related += [
-                Related(call.span, f"called as {call.word} from here")
-                for call in scope.site[:-4:-1]
-                if call.span != span
-            ]
-            self.findings[number] = finding._replace(span=span, related=tuple(related))
 
 
 def shown_at(entry: Entry, scope: Scope) -> Span:
@@ -382,8 +324,3 @@ def place(entry: Entry, option: str | None) -> Span:
         if argument.key.text == option:
             return argument.formula.span
     return entry.span
-
-
-def row_span(rows: Formula, index: int) -> Span:
-    content = rows.content
-    return content[index].span if isinstance(content, list) and index < len(content) else rows.span

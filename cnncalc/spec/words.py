@@ -6,8 +6,8 @@ MODIFIERS = ("times", "when", "from", "name", "share", "freeze", "training")
 MERGES = ("add", "sub", "mul", "max", "concat")
 GROUPS = ("repeat", "sequential", "head", *MERGES)
 
-#: Always in scope: of what arrives at the entry, of what arrived at the block, the round.
-ALWAYS = ("channels", "in_channels", "index")
+#: In scope wherever layers stand: the channels of what arrives at the entry, and at the block.
+ARRIVING = frozenset(["channels", "in_channels"])
 
 FUNCTIONS = ("min", "max", "abs", "ceil", "floor", "round", "len", "sum", "make_divisible")
 
@@ -29,9 +29,12 @@ CHOICES = frozenset(
     ]
 )
 
+#: What YAML takes for nothing.
+NULLS = frozenset(["~", "null", "Null", "NULL"])
+
 #: Names that keep their meaning everywhere.
 RESERVED = frozenset(
-    {*GROUPS, *ALWAYS, *FUNCTIONS, "previous", "input", "true", "false", *kwlist}
+    {*GROUPS, *ARRIVING, *FUNCTIONS, "index", "previous", "input", "true", "false", *kwlist}
 ) | (CHOICES - {"tanh", "linear"})
 
 SPEC_KEYS = (
