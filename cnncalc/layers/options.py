@@ -140,6 +140,7 @@ def decode(
                 LayerError(
                     "bad-value",
                     f"{name} is {show(value)}; allowed: {known[name].allowed}",
+                    hint=_hint(value),
                     option=name,
                 )
             )
@@ -186,8 +187,18 @@ def _whole(value: Any) -> Any:
     return value
 
 
+def _hint(value: Any) -> str:
+    if isinstance(value, str) and value.replace(".", "", 1).isdecimal():
+        return f"quoted is text; write {value} without the quotes"
+    return "no size is larger than 2 ** 40" if isinstance(value, int) and value > 2**40 else ""
+
+
 def show(value: Any) -> str:
-    """A value as it would be written in a spec."""
+    """A value as it would be written in a spec; a long one as what it is."""
+    if isinstance(value, list | tuple) and len(value) > 20:
+        return f"a list of {len(value):,} values"
+    if isinstance(value, str) and len(value) > 100:
+        return f"a text of {len(value):,} characters"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
