@@ -41,22 +41,19 @@ class Diagnostic(NamedTuple):
 
 #: Comparing a word with 100,000 others would take seconds.
 MAX_CHOICES = 2_000
-#: Nobody reads more of one spec; a file of nonsense has millions.
-MAX_ERRORS = 1_000
-
-
 class TooManyErrors(Exception):
-    """A spec has `MAX_ERRORS` errors, and there may be more."""
+    """A spec has as many errors as anybody looks for."""
 
 
 class Findings(list[Diagnostic]):
     """A list of findings that knows how to add one by its rule's name.
 
-    Adding raises TooManyErrors once there are `MAX_ERRORS` errors.
+    With a ``limit``, adding raises TooManyErrors once there are so many errors.
     """
 
-    def __init__(self, findings: Iterable[Diagnostic] = ()) -> None:
+    def __init__(self, findings: Iterable[Diagnostic] = (), limit: int | None = None) -> None:
         super().__init__(findings)
+        self._limit = limit
         self._known = set(self)
         self._errors = sum(finding.severity == "error" for finding in self)
 
@@ -64,8 +61,8 @@ class Findings(list[Diagnostic]):
         super().append(finding)
         self._known.add(finding)
         self._errors += finding.severity == "error"
-        if self._errors == MAX_ERRORS:
-            message = f"{MAX_ERRORS:,} errors; there may be more, which were not looked for"
+        if self._errors == self._limit:
+            message = f"{self._limit:,} errors; there may be more, which were not looked for"
             super().append(Diagnostic(RULES["limit"], message, finding.span))
             raise TooManyErrors
 

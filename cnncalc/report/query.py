@@ -7,11 +7,10 @@ from typing import Any
 
 import msgspec
 
-from ..analysis.summary import Summary
 from .error import ReportError
 
 
-def get(summary: Summary, path: str) -> str:
+def get(summary: msgspec.Struct, path: str) -> str:
     """The value at a path such as ``totals.macs`` or ``layers.conv1_1.output``, without newline.
 
     Numbers and texts are bare, all else is JSON on one line. Items of a list go by their number
