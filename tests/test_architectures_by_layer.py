@@ -87,6 +87,8 @@ def test_squeezenet_fire_modules_at_227_pixels() -> None:
         ("alexnet_2012", "pool5", "alexnet_v2"),
         ("vgg16", "pool5", "vgg_16"),
         ("bn_inception", "", "inception_v2"),
+        ("inception_v3", "mixed_7c.concat", "inception_v3"),
+        ("inception_v4", "inception_c3.concat", "inception_v4"),
         ("mobilenet_v1", "", "mobilenet_v1"),
         # the models of TF-slim stride late, and so do those with the stride on the first 1×1
         ("resnet50_v1", "", "resnet_v1_50"),
@@ -112,8 +114,16 @@ def test_receptive_fields_with_the_stride_on_the_3x3(name: str, size: int) -> No
     assert [(field.size, field.jump) for field in fields] == [(size, 32)] * 2
 
 
-@pytest.mark.parametrize(("name", "model"), [("alexnet_2012", "alexnet_v2"), ("vgg16", "vgg_16")])
-def test_receptive_fields_start_in_the_padding(name: str, model: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "layer", "model"),
+    [
+        ("alexnet_2012", "pool5", "alexnet_v2"),
+        ("vgg16", "pool5", "vgg_16"),
+        ("inception_v3", "mixed_7c.concat", "inception_v3"),
+        ("inception_v4", "inception_c3.concat", "inception_v4"),
+    ],
+)
+def test_receptive_fields_start_in_the_padding(name: str, layer: str, model: str) -> None:
     """Where every padding is symmetric, the first field starts at −padding."""
-    fields = summary(name).layers["pool5"].receptive_field
+    fields = summary(name).layers[layer].receptive_field
     assert [field.start for field in fields] == [-FIELDS[model]["padding"]] * 2

@@ -20,7 +20,7 @@ from cnncalc.spec import Loaded, builtin_names, load
 from cnncalc.spec.files import zoo
 from cnncalc.spec.flat import flat
 
-EXAMPLES = int(os.environ.get("CNNCALC_EXAMPLES", "400"))
+EXAMPLES = int(os.environ.get("CNNCALC_EXAMPLES", "200"))
 SECONDS = 10.0
 
 fuzz = settings(

@@ -41,6 +41,8 @@ class Diagnostic(NamedTuple):
 
 #: Comparing a word with 100,000 others would take seconds.
 MAX_CHOICES = 2_000
+
+
 class TooManyErrors(Exception):
     """A spec has as many errors as anybody looks for."""
 
