@@ -1,6 +1,6 @@
 """Findings: the table of rules, the finding itself, and renderers that are pure functions."""
 
-from .diagnostic import Diagnostic, Findings, Related, Span, TooManyErrors, did_you_mean
+from .diagnostic import Diagnostic, Findings, Related, Span, TooManyErrors, closest, did_you_mean
 from .rules import RULES, Rule, Severity
 
 __all__ = [
@@ -12,5 +12,6 @@ __all__ = [
     "Severity",
     "Span",
     "TooManyErrors",
+    "closest",
     "did_you_mean",
 ]

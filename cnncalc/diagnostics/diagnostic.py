@@ -100,17 +100,27 @@ class Findings(list[Diagnostic]):
         return self._errors > 0
 
 
-def did_you_mean(word: str, choices: Iterable[str]) -> str:
-    """``did you mean padding?``, or, where nothing is close, what there is to choose from."""
+def closest(word: str, choices: Iterable[str]) -> str | None:
+    """The choice that a word was most likely meant to be; None if none is close.
+
+    Swapped letters come first, then a choice that starts with the word, then the most alike.
+    """
     from difflib import get_close_matches
 
+    close = get_close_matches(word, choices, n=9, cutoff=0.6)
+    swapped = [choice for choice in close if sorted(choice) == sorted(word)]
+    begun = [choice for choice in close if choice.startswith(word)]
+    return next(iter(swapped or sorted(begun) or close), None)
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """``did you mean padding?``, or, where nothing is close, what there is to choose from."""
     if isinstance(choices, set | frozenset):  # whose order differs from run to run
         choices = sorted(choices)
     choices = list(islice(choices, MAX_CHOICES))
-    close = get_close_matches(word, choices, n=9, cutoff=0.6)
-    swapped = [choice for choice in close if sorted(choice) == sorted(word)]
-    if close:
-        return f"did you mean {(swapped or close)[0]}?"
+    close = closest(word, choices)
+    if close is not None:
+        return f"did you mean {close}?"
     if 0 < len(choices) <= 12:
         return "allowed: " + ", ".join(choices)
     return ""

@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Collection, Mapping
-from difflib import get_close_matches
 from typing import Any
 
 import msgspec
 
+from ..diagnostics import closest
 from .error import ReportError
 
 
@@ -73,8 +73,8 @@ def _step(value: Any, key: str, path: str) -> Any:
 
 
 def _nearest(word: str, choices: Collection[str]) -> str:
-    close = get_close_matches(word, choices, n=1)
-    hint = f"did you mean {close[0]}? " if close else ""
+    close = closest(word, choices)
+    hint = f"did you mean {close}? " if close else ""
     return f"{hint}there is: {_some(choices)}"
 
 
