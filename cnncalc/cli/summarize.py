@@ -10,6 +10,7 @@ from ..api import report_unusable, summary_of
 from ..diagnostics import Findings
 from ..report import FORMATS, ReportError, render
 from ..spec import load
+from .convention import ConventionType, reconciliation
 from .options import BytesType, ColumnsType, Given, input_option, set_option, spec_argument
 from .output import fail, is_colored, print_findings, terminal_width, usage_error, write_file
 
@@ -44,6 +45,10 @@ class SummarizeCommand(click.Command):
 @click.option("--depth", type=click.IntRange(1), metavar="N",
               help="Fold blocks: one row for all names that share N parts.")  # fmt: skip
 @click.option("--formulas", is_flag=True, help="The lecture's view: each row with its arithmetic.")
+@click.option("--convention", type=ConventionType(), metavar="TOOL",
+              help="What another tool counts, as a ledger from the exact MACs to its figure: "
+              "torchinfo, fvcore, thop, ptflops, ptflops-aten, onnx-tool, calflops, torch."
+              )  # fmt: skip
 @click.option("--format", "format_", type=click.Choice(list(FORMATS)),
               help="As the ending of the --output file says, else table on a terminal and plain "
               "in a pipe.")  # fmt: skip
@@ -54,7 +59,8 @@ class SummarizeCommand(click.Command):
 def command(
     spec: str, shape: Given, settings: tuple[tuple[str, str], ...], batch: int, dtype: str,
     optimizer: str, memory: int | None, columns: list[str] | None, depth: int | None,
-    formulas: bool, format_: str | None, path: str | None, output: str | None, force: bool,
+    formulas: bool, convention: str | None, format_: str | None, path: str | None,
+    output: str | None, force: bool,
 ) -> None:  # fmt: skip
     """Print the table of a network: shapes, params, MACs, memory, receptive fields.
 
@@ -77,11 +83,17 @@ def command(
     )  # fmt: skip
     to_file = output not in (None, "-")
     terminal = sys.stdout.isatty() and not to_file
+    ledger = reconciliation(loaded, convention) if convention else None
     try:
         if path is not None:
             from ..report.query import get
 
-            text = get(summary, path) + "\n"
+            text = get(ledger or summary, path) + "\n"
+        elif ledger:
+            from ..report.convention import render as render_ledger
+
+            width = terminal_width() if terminal else None
+            text = render_ledger(ledger, format_ or usual_format(output, terminal), width)
         else:
             text = render(
                 summary, format_ or usual_format(output, terminal), columns=columns, depth=depth,
