@@ -22,10 +22,10 @@ is wrong with a spec is raised as SpecError by `summarize` and `load`, and retur
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api import Checked, Loaded, Network, SpecError, check, load, summarize
+    from .api import Checked, Loaded, Network, SpecError, bench, check, load, summarize
 
 __version__ = "0.1.0"
-__all__ = ["Checked", "Loaded", "Network", "SpecError", "check", "load", "summarize"]
+__all__ = ["Checked", "Loaded", "Network", "SpecError", "bench", "check", "load", "summarize"]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike, fspath
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -15,7 +15,12 @@ from .layers.options import show
 from .spec import Loaded, spec_files
 from .spec import load as load_spec
 
-__all__ = ["Checked", "Loaded", "Network", "SpecError", "check", "load", "summarize"]
+if TYPE_CHECKING:
+    from .analysis.measurements import Bench
+    from .engine.backends import Engine
+    from .engine.plan import Algorithm
+
+__all__ = ["Checked", "Loaded", "Network", "SpecError", "bench", "check", "load", "summarize"]
 
 #: A path to a spec, ``-`` for standard input, or the name of a built-in architecture.
 Spec = str | PathLike[str]
@@ -155,6 +160,43 @@ def summary_of(
         memory_budget=memory_budget,
     )
     return Network(**msgspec.structs.asdict(summary))
+
+
+def bench(
+    spec: Spec,
+    *,
+    values: Mapping[str, Setting] | None = None,
+    shape: Shape | None = None,
+    batch: int | Sequence[int] = 1,
+    threads: int | None = None,
+    algorithm: "Algorithm" = "auto",
+    engine: "Engine" = "auto",
+    weights: str | PathLike[str] | None = None,
+    seconds: float = 2.0,
+) -> "Bench":
+    """Run a network's forward pass here and measure it: ``bench("vgg16").results[0]``.
+
+    ``batch`` is a size, or several; ``weights`` a file, ``.npz`` or ``.safetensors``, without it
+    random ones. ``threads`` has no effect on a BLAS that is loaded already. Needs NumPy. Raises
+    SpecError; ValueError if it does not fit in memory, or the weights not to the network.
+    """
+    from .engine.machine import cores, limit_threads
+
+    limit_threads(threads or cores())
+    from .engine.bench import bench as measure
+
+    loaded = load(spec, values=values, shape=shape)
+    assert loaded.graph is not None
+    return measure(
+        loaded.graph,
+        source=loaded.citation,
+        batches=(batch,) if isinstance(batch, int) else tuple(batch),
+        threads=threads,
+        algorithm=algorithm,
+        engine=engine,
+        weights_file=None if weights is None else fspath(weights),
+        seconds=seconds,
+    )
 
 
 def check(*paths: Spec, values: Mapping[str, Setting] | None = None) -> Checked:

@@ -19,6 +19,7 @@ COMMANDS = {
     "expand": "Print a spec flat: no blocks, repeats or other files.",
     "sizes": "Find the inputs that a network can take, and those that lose no rows or columns.",
     "diff": "Compare two networks, or two versions of one, layer by layer.",
+    "bench": "Run the forward pass of a network here, and measure it.",
     "list": "List the built-in architectures.",
 }
 
