@@ -1,0 +1,170 @@
+"""What the native kernels want to know of a layer: how it slides, its bins, its epilogue."""
+
+from typing import NamedTuple
+
+from ...graph import Node
+from ...layers import Layer
+from ...layers.activation import (
+    Hardsigmoid,
+    Hardswish,
+    Hardtanh,
+    LeakyReLU,
+    ReLU,
+    ReLU6,
+    Sigmoid,
+    SiLU,
+)
+from ...layers.adaptive_pooling import AvgBins, Bins
+from ...layers.convolution import Conv
+from ...layers.pooling import AvgPool, MaxPool, Pool
+from ..fused import body_of, epilogue_of
+from .direct import Bin, Sliding
+from .ir import LANES
+from .kernel import Activation
+from .tiling import Scheme
+
+INFINITY = float("inf")
+#: Outputs of this many rows and columns, or fewer, are cut into tiles of 2×2: they have 1.8 times
+#: the weights, not 4 times.
+SMALL = 8
+
+
+class Active(NamedTuple):
+    """An activation as kernels have it, with the bounds of a clamp or leaky's slope."""
+
+    activation: Activation = "clamp"
+    lo: float = -INFINITY
+    hi: float = INFINITY
+
+
+def active(layer: Layer) -> Active | None:
+    """The activation of a layer; None if kernels do not have it."""
+    match layer:
+        case ReLU():
+            return Active(lo=0.0)
+        case ReLU6():
+            return Active(lo=0.0, hi=6.0)
+        case Hardtanh():
+            return Active(lo=layer.min_val, hi=layer.max_val)
+        case LeakyReLU() if 0 <= layer.negative_slope <= 1:
+            return Active("leaky", lo=layer.negative_slope)
+        case Sigmoid():
+            return Active("sigmoid")
+        case SiLU():
+            return Active("silu")
+        case Hardsigmoid():
+            return Active("hardsigmoid")
+        case Hardswish():
+            return Active("hardswish")
+    return None
+
+
+def sliding_of(node: Node) -> Sliding | None:
+    """How the convolution of a node slides; None for anything else. Pooling cuts its windows at
+    the edges instead, and wants no halo."""
+    layer = body_of(node.layer)
+    if not isinstance(layer, Conv) or layer.spatial != 2 or layer.connections is not None:
+        return None
+    pairs = [
+        (layer.axis(option, 0), layer.axis(option, 1))
+        for option in ("kernel_size", "stride", "dilation")
+    ]
+    top, left = (layer.sides(axis, node.input_shapes[0][axis + 1])[0] for axis in (0, 1))
+    return Sliding(pairs[0], pairs[1], pairs[2], (top, left))
+
+
+def is_depthwise(node: Node) -> bool:
+    layer = body_of(node.layer)
+    channels = node.input_shapes[0][0]
+    return isinstance(layer, Conv) and layer.groups == channels == layer.out_channels
+
+
+def winograd_of(node: Node) -> Scheme | None:
+    """Winograd's scheme for a convolution; None where it cannot or should not be used.
+
+    With few channels the transforms outweigh the products that are saved.
+    """
+    sliding, layer = sliding_of(node), body_of(node.layer)
+    if sliding is None or not isinstance(layer, Conv) or layer.groups > 1:
+        return None
+    size = sliding.kernel[0]
+    if sliding._replace(before=(0, 0)) != Sliding((size, size)) or size not in (3, 5):
+        return None
+    output = layer.shapes(node.input_shapes[:1])[0]
+    pooled = fused_pool(node) is not None
+    if min(node.input_shapes[0][0], layer.out_channels) < LANES and not pooled:
+        return None
+    if size == 5:
+        return Scheme(2, 5)
+    return Scheme(2, 3) if max(output[1:]) <= SMALL and not pooled else Scheme(4, 3)
+
+
+def fused_pool(node: Node) -> MaxPool | None:
+    """The pooling in the epilogue of a node."""
+    return next((one for one in epilogue_of(node.layer) if isinstance(one, MaxPool)), None)
+
+
+def is_plain_pool(layer: Layer) -> bool:
+    """Whether a layer is the 2×2 max-pooling that a Winograd epilogue can do."""
+    if not isinstance(layer, MaxPool) or layer.spatial != 2 or layer.ceil_mode:
+        return False
+    wanted = {"kernel_size": 2, "stride": 2, "dilation": 1, "padding": 0}
+    return all(
+        layer.axis(option, axis) == value for option, value in wanted.items() for axis in (0, 1)
+    )
+
+
+def bins_of(layer: Layer, node: Node) -> tuple[list[Bin], list[Bin]] | None:
+    """The bins of a pooling on both axes; None if a bin is empty."""
+    shape, output = node.input_shapes[0], layer.shapes(node.input_shapes[:1])[0]
+    axes = []
+    for axis in (0, 1):
+        size, count = shape[axis + 1], output[axis + 1]
+        if isinstance(layer, Bins):
+            ends = [(o * size // count, -(-(o + 1) * size // count)) for o in range(count)]
+            windows = [(start, end - start, end - start) for start, end in ends]
+        elif isinstance(layer, Pool):
+            windows = [window(layer, axis, size, o) for o in range(count)]
+        else:
+            return None
+        if any(taps < 1 for _, taps, _ in windows):
+            return None
+        axes.append(merged(windows))
+    if isinstance(layer, AvgPool) and layer.divisor_override is not None:
+        share = layer.divisor_override
+        axes = [
+            [one._replace(divisor=share if axis == 0 else 1) for one in bins]
+            for axis, bins in enumerate(axes)
+        ]
+    return axes[0], axes[1]
+
+
+def window(layer: Pool, axis: int, size: int, position: int) -> tuple[int, int, int]:
+    """What an output sees on one axis, cut at the edges: (first, number, divisor)."""
+    kernel, dilation = layer.axis("kernel_size", axis), layer.axis("dilation", axis)
+    before, after = layer.sides(axis, size)
+    first = position * layer.axis("stride", axis) - before
+    inside = [at for at in range(first, first + kernel * dilation, dilation) if 0 <= at < size]
+    divisor = len(inside)
+    if isinstance(layer, AvgPool) and layer.count_include_pad:
+        divisor = min(first + kernel, size + after) - max(first, -before)
+    return (inside[0] if inside else 0), len(inside), divisor
+
+
+def merged(windows: list[tuple[int, int, int]]) -> list[Bin]:
+    """Neighbouring windows of equal size and distance as one bin."""
+    bins: list[Bin] = []
+    for position, (start, taps, divisor) in enumerate(windows):
+        if bins:
+            last = bins[-1]
+            step = start - (last.start + (last.outputs - 1) * last.stride)
+            alike = (taps, divisor) == (last.taps, last.divisor)
+            if alike and step > 0 and (last.outputs == 1 or step == last.stride):
+                bins[-1] = last._replace(outputs=last.outputs + 1, stride=step)
+                continue
+        bins.append(Bin(position, 1, start, 1, taps, divisor))
+    return bins
+
+
+def is_mean(layer: Layer) -> bool:
+    return isinstance(layer, AvgPool | AvgBins)

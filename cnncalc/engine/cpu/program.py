@@ -1,0 +1,241 @@
+"""A plan bound to memory, as a step table: the native layout's counterpart of NumPy's program."""
+
+from collections.abc import Callable, Iterable
+from math import prod
+from time import perf_counter_ns
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...graph import Input, Value
+from ..plan import Plan, Step, choose
+from ..weights import Arrays
+from .blocked import Blocked, blocked, read, write, zero_halo_of
+from .compile import KernelFailed, Target, loader
+from .forms import Forms
+from .geometry import fused_pool
+from .ir import LANES
+from .lower import Lowering
+from .memory import Memory, aligned
+from .numpy_bound import Bound, Call
+from .numpy_kernels import KERNELS as NUMPY_KERNELS
+from .sweep import Machine, zero_halo
+from .table import Group, table
+from .threads import Crew, processors
+
+Floats = NDArray[Any]
+
+
+class Part(NamedTuple):
+    """What runs a step, or several: groups for the table, or a call into NumPy."""
+
+    steps: tuple[int, ...]
+    groups: tuple[Group, ...]
+    call: Call | None = None
+
+
+class NativeProgram:
+    """``fallen_back`` names the steps that NumPy runs, with the reason."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        forms: Forms,
+        machine: Machine,
+        target: Target,
+        arrays: Iterable[Arrays],
+        batch: int,
+        threads: int = 0,
+    ) -> None:
+        self.plan = plan
+        self.batch = batch
+        self.threads = threads or processors()
+        self.forms = forms
+        self.graph = plan.fused.graph
+        self.arena: Floats = aligned(np, plan.arena_values * batch)
+        self.arena[:] = 0
+        self.memory = Memory(np)
+        self.zeros = self.memory.floats(np.zeros(LANES))
+        #: Values that lie nowhere in the arena: NumPy steps' outputs in layouts of their own.
+        self.strays: dict[Value, Floats] = {}
+        self.fallen_back: dict[str, str] = {}
+        self.loader = loader(target)
+        self.crew = Crew(np, self.threads)
+        machine = machine._replace(threads=self.threads)
+        lowering = Lowering(forms, machine, batch, self.memory, self.locate)
+        parts = [
+            self.part(number, step, kernel.bind, lowering, given)
+            for number, (step, kernel, given) in enumerate(
+                zip(plan.steps, plan.kernels, arrays, strict=True)
+            )
+        ]
+        self.steps = [self.bound((part,)) for part in parts]
+        self.whole = [self.bound(run) for run in runs(parts)]
+        places = [Value(n.index) for n in self.graph.nodes if isinstance(n.layer, Input)]
+        self.input_values = places
+        self.inputs = tuple(np.zeros((batch, *self.graph.shape(v)), np.float32) for v in places)
+        self.outputs: tuple[Floats, ...] = ()
+
+    def close(self) -> None:
+        """End the threads."""
+        self.crew.close()
+
+    # where values lie
+
+    def start(self, value: Value) -> tuple[int, int]:
+        """The address of a value's memory, and the bytes from an image to the next."""
+        tensor = self.plan.tensors[value]
+        slot = self.plan.slots[tensor.slot]
+        floats = self.batch * slot.offset + tensor.lies.offset
+        return self.arena.ctypes.data + 4 * floats, 4 * slot.values
+
+    def locate(self, value: Value) -> Blocked:
+        """Where a value that has a place lies."""
+        place, shape = self.forms.place(value), self.forms.image(value)
+        assert place is not None
+        assert shape is not None
+        root = self.forms.image(place.value)
+        assert root is not None
+        address, image = self.start(place.value)
+        halo, lanes = self.forms.halo(place.value), self.forms.lanes(place.value)
+        whole = blocked(address, root, halo, image, lanes)
+        return whole._replace(address=whole.at(0, 0, place.block), channels=shape[0])
+
+    def array(self, value: Value) -> Floats:
+        """A value as an array [N, *shape]; a copy, unless it lies plainly."""
+        if value in self.strays:
+            return self.strays[value]
+        shape = self.graph.shape(value)
+        if self.forms.place(value) is None:
+            node = self.graph.nodes[value.node]
+            inputs = tuple(map(self.array, node.inputs))
+            result: Floats = node.layer.forward(np, inputs, {})[value.port]
+            return result
+        if self.forms.image(value) is not None:
+            found: Floats = read(np, self.arena, self.locate(value), self.batch)
+            return found.reshape(self.batch, *shape)
+        return self.plain(value)
+
+    def plain(self, value: Value) -> Floats:
+        """The window into the arena of a value that lies plainly."""
+        address, image = self.start(value)
+        first = (address - self.arena.ctypes.data) // 4
+        rows = np.lib.stride_tricks.as_strided(
+            self.arena[first:], (self.batch, prod(self.graph.shape(value))), (image, 4)
+        )
+        return rows.reshape(self.batch, *self.graph.shape(value))
+
+    def put(self, value: Value, array: Floats) -> None:
+        """Store a value that NumPy computed, with zeros around it."""
+        image = self.forms.image(value)
+        if self.forms.place(value) is None:
+            self.strays[value] = array
+        elif image is not None:
+            tensor = self.locate(value)
+            zero_halo_of(np, self.arena, tensor, self.batch)
+            write(np, self.arena, tensor, array.reshape(self.batch, *image))
+        else:
+            address, stride = self.start(value)
+            first = (address - self.arena.ctypes.data) // 4
+            rows = np.lib.stride_tricks.as_strided(
+                self.arena[first:], (self.batch, array[0].size), (stride, 4)
+            )
+            rows[:] = array.reshape(self.batch, -1)
+
+    # what runs
+
+    def part(
+        self,
+        number: int,
+        step: Step,
+        lower: Callable[[Lowering, Step, Arrays], list[Group]] | None,
+        lowering: Lowering,
+        arrays: Arrays,
+    ) -> Part:
+        """A step as groups of the table; as a call into NumPy if it has no kernel here."""
+        reason = "no native kernel"
+        if lower is not None:
+            try:
+                groups = lower(lowering, step, arrays)
+                self.loader.load(task.kernel for group in groups for task in group.tasks)
+                if groups:
+                    target = lowering.locate(Value(step.node.index))
+                    groups = zero_halo(target, self.batch, self.zeros) + groups
+                    self.loader.load(task.kernel for group in groups for task in group.tasks)
+                    groups[0] = groups[0]._replace(barrier=True)
+                return Part((number,), tuple(groups))
+            except KernelFailed as failed:
+                reason = str(failed)
+        self.fallen_back[step.name] = reason
+        return Part((number,), (), self.numpy_call(step, arrays))
+
+    def numpy_call(self, step: Step, arrays: Arrays) -> Call:
+        """A call that runs a step by a kernel of the NumPy backend, on arrays of its own."""
+        node = step.node
+        alone = step._replace(in_place=False, placed=(False,) * len(node.inputs))
+        inputs = tuple(
+            np.zeros((self.batch, *self.graph.shape(value)), np.float32) for value in node.inputs
+        )
+        outputs = tuple(np.zeros((self.batch, *shape), np.float32) for shape in node.output_shapes)
+        able = NUMPY_KERNELS[-1:] if fused_pool(node) else NUMPY_KERNELS  # NumPy fuses no pooling
+        kernel = choose(alone, able, "auto")
+        scratch = np.zeros(kernel.scratch(alone, self.batch), np.float32)
+        call = kernel.bind(Bound(alone, inputs, outputs, arrays, scratch))
+
+        def run() -> None:
+            for place, value in zip(inputs, node.inputs, strict=True):
+                np.copyto(place, self.array(value))
+            call()
+            for port, output in enumerate(outputs):
+                self.put(Value(node.index, port), output)
+
+        return run
+
+    def bound(self, parts: tuple[Part, ...]) -> Call:
+        """A call that runs parts: one of NumPy, or a table of all their groups."""
+        if parts[0].call is not None:
+            return parts[0].call
+        groups = [group for part in parts for group in part.groups]
+        if not groups:
+            return lambda: None
+        addresses = self.loader.load(task.kernel for group in groups for task in group.tasks)
+        rows, units = table(np, groups, addresses)
+        address = self.memory.words(rows)
+        return lambda: self.crew.run(address, units)
+
+    def load(self, *images: Floats) -> None:
+        """Bring the network's inputs, [N, *shape] each, into the layout of the first steps."""
+        for value, image in zip(self.input_values, images, strict=True):
+            self.put(value, image)
+
+    def run(self, *images: Floats) -> tuple[Floats, ...]:
+        """The network's outputs."""
+        self.load(*images)
+        with np.errstate(over="ignore", under="ignore"):
+            for call in self.whole:
+                call()
+        self.outputs = tuple(self.array(value) for value in self.graph.outputs)
+        return self.outputs
+
+    def time_steps(self, *images: Floats) -> list[int]:
+        """One run, step by step; the nanoseconds of each."""
+        self.load(*images)
+        times = []
+        with np.errstate(over="ignore", under="ignore"):
+            for call in self.steps:
+                before = perf_counter_ns()
+                call()
+                times.append(perf_counter_ns() - before)
+        return times
+
+
+def runs(parts: list[Part]) -> list[tuple[Part, ...]]:
+    """Neighbouring steps of the table together; calls alone."""
+    found: list[tuple[Part, ...]] = []
+    for part in parts:
+        if found and part.call is None and found[-1][0].call is None:
+            found[-1] += (part,)
+        else:
+            found.append((part,))
+    return found

@@ -1,0 +1,309 @@
+"""Winograd convolution → tasks: transform tiles, multiply by panels of weights, transform back.
+
+Two orders, the same three kinds of task:
+
+* *fused*: a unit is a block of tiles. A thread transforms it with all its channels into memory
+  of its own, and streams panel after panel of output channels straight into the output. The
+  products never leave the core's cache, but every block reads all weights;
+* *split*: where the weights are larger than the shared cache, all tiles are transformed first,
+  and the panels are divided among the threads, so that each weight is read once.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Literal, NamedTuple
+
+from .blocked import Blocked
+from .direct import cut, padded
+from .ir import LANES
+from .kernel import PIXEL, MicroKernel
+from .memory import OWN_BYTES, Memory
+from .sweep import Epilogue, Machine, tiles
+from .table import Dimension, Group, Task, float_word
+from .tiling import Block, Scheme, blocks, parts
+from .winograd import InputTransform, OutputTransform, transformed_weights
+
+#: Bytes of transformed weights that stay in the shared cache.
+SHARED_CACHE = 12 << 20
+#: Bytes of transformed tiles and products of one block: they share a core's cache with weights.
+OWN_CACHE = 640 << 10
+#: Tiles that are worth a block: below, the weights are read too often.
+FEWEST_TILES = 14
+
+
+class Winograd(NamedTuple):
+    """One convolution: ``output`` is its size before a fused pooling, ``before`` its padding."""
+
+    scheme: Scheme
+    x: Blocked
+    y: Blocked
+    images: int
+    output: tuple[int, int]
+    before: tuple[int, int]
+    epilogue: Epilogue
+    pool: Literal[1, 2]
+    machine: Machine
+
+    @property
+    def places(self) -> int:
+        """Products per tile and pair of channels: α²."""
+        return self.scheme.alpha**2
+
+    def lower(self, memory: Memory, weight: Any, bias: Any) -> list[Group]:
+        """``weight``: [C_out, C_in, r, r]."""
+        panels = list(pack(memory, weight, self.scheme.alpha))
+        biases = memory.floats(padded(memory.xp, bias, self.y))
+        down, across = (-(-size // self.scheme.m) for size in self.output)
+        bytes_of_weights = 4 * self.places * weight.size // self.scheme.r**2
+        if bytes_of_weights > SHARED_CACHE:
+            return self.split(memory, panels, biases, Block(0, 0, down, across, 1, 1))
+        each = 4 * self.places * (self.x.blocks + 2) * LANES
+        most = max(FEWEST_TILES, OWN_CACHE // each)
+        return [self.fused(memory, panels, biases, block) for block in blocks(down, across, most)]
+
+    def fused(self, memory: Memory, panels: list["Weights"], biases: int, block: Block) -> Group:
+        """One group: a unit runs input transform, products and output transform of a block."""
+        count = block.rows * block.columns
+        transformed, products = (memory.own(n, self.machine.threads) for n in (0, 1))
+        step = self.scheme.m // self.pool
+        y, rest, m = self.y, self.epilogue.residual, self.scheme.m
+        units = (
+            Dimension(self.images, self.x.image, out=y.image, residual=rest.image if rest else 0),
+            Dimension(
+                block.down,
+                a=block.rows * m * self.x.row,
+                out=block.rows * step * y.row,
+                residual=block.rows * m * rest.row if rest else 0,
+            ),
+            Dimension(
+                block.across,
+                a=block.columns * m * PIXEL,
+                out=block.columns * step * PIXEL,
+                residual=block.columns * m * PIXEL if rest else 0,
+            ),
+        )
+        entering = tuple(Dimension(d.size, a=d.a) for d in units)
+        inside = tuple(Dimension(d.size) for d in units)
+        leaving = tuple(Dimension(d.size, out=d.out, residual=d.residual) for d in units)
+        own = OWN_BYTES, OWN_BYTES
+        tasks = [self.enter(block, transformed, count, entering, OWN_BYTES)]
+        for panel in panels:
+            for at in range(panel.number):
+                one = panel.only(at)
+                tasks += self.multiply(one, transformed, products, count, count, inside, own)
+                tasks += self.leave(block, one, products, count, biases, leaving, OWN_BYTES)
+        return Group(tuple(tasks), barrier=False)
+
+    def split(
+        self, memory: Memory, panels: list["Weights"], biases: int, block: Block
+    ) -> list[Group]:
+        """Two groups: all tiles are transformed; then a unit is a panel of some images."""
+        count = block.rows * block.columns
+        all_tiles = count * self.images
+        m, x, y, rest = self.scheme.m, self.x, self.y, self.epilogue.residual
+        line = block._replace(rows=1)
+        transformed = memory.shared(self.places * x.blocks * all_tiles * LANES)
+        products = memory.own(1, self.machine.threads)
+        units = (
+            Dimension(self.images, a=x.image, out=count * PIXEL),
+            Dimension(x.blocks, a=x.block, out=all_tiles * PIXEL),
+            Dimension(block.rows, a=m * x.row, out=block.columns * PIXEL),
+        )
+        enter = self.enter(line, transformed, all_tiles, units, 0, blocks=1)
+        groups = [Group((enter,))]
+        for panel in panels:
+            wide = panel.blocks
+            panel_out = Dimension(
+                panel.number,
+                bias=PIXEL * wide,
+                out=y.block * wide,
+                residual=rest.block * wide if rest else 0,
+            )
+            image_out = Dimension(self.images, out=y.image, residual=rest.image if rest else 0)
+            inside = (
+                Dimension(panel.number, b=panel.each),
+                Dimension(self.images, a=count * PIXEL),
+            )
+            own = 0, OWN_BYTES
+            tasks = self.multiply(panel, transformed, products, count, all_tiles, inside, own)
+            tasks += self.leave(
+                block, panel, products, count, biases, (panel_out, image_out), own[1]
+            )
+            groups.append(Group(tuple(tasks), barrier=panel is panels[0]))
+        return groups
+
+    def enter(
+        self,
+        block: Block,
+        target: int,
+        stride: int,
+        units: tuple[Dimension, ...],
+        a_thread: int,
+        blocks: int | None = None,
+    ) -> Task:
+        """Transform tiles into [place][input block][tile][16], ``stride`` tiles apart."""
+        m, x = self.scheme.m, self.x
+        count = x.blocks if blocks is None else blocks
+        job = {
+            "a": x.at(block.y * m - self.before[0], block.x * m - self.before[1]),
+            "out": target,
+            "a_row": x.row,
+            "out_block": x.blocks * stride * PIXEL,
+            "tiles": block.columns,
+            "a_tile": m * PIXEL,
+            "out_tile": PIXEL,
+        }
+        loops = (
+            Dimension(count, a=x.block, out=stride * PIXEL),
+            Dimension(block.rows, a=m * x.row, out=block.columns * PIXEL),
+        )
+        return Task(InputTransform(self.scheme.alpha), job, units, loops, out_thread=a_thread)
+
+    def multiply(
+        self,
+        panel: "Weights",
+        source: int,
+        target: int,
+        count: int,
+        stride: int,
+        units: tuple[Dimension, ...],
+        own: tuple[int, int],
+    ) -> list[Task]:
+        """The products of ``count`` tiles and a panel: [place][block of the panel][tile][16]."""
+        entries = panel.entries(stride * PIXEL)
+        made = []
+        for part, _, columns in tiles(1, count, self.machine.pixels(panel.blocks)):
+            job = {
+                "a": source + part.x * PIXEL,
+                "b": panel.address,
+                "bias": panel.zeros,
+                "out": target + part.x * PIXEL,
+                "entries": entries,
+                "entry_count": self.x.blocks,
+                "out_block": count * PIXEL,
+                "tiles": part.width // columns,
+                "a_tile": columns * PIXEL,
+                "out_tile": columns * PIXEL,
+                "lo": float_word(float("-inf")),
+                "hi": float_word(float("inf")),
+            }
+            place = Dimension(
+                self.places,
+                a=self.x.blocks * stride * PIXEL,
+                b=panel.place,
+                out=panel.blocks * count * PIXEL,
+            )
+            kernel = MicroKernel("multiply", 1, columns, panel.blocks)
+            made.append(Task(kernel, job, units, (place,), *own))
+        return made
+
+    def leave(
+        self,
+        block: Block,
+        panel: "Weights",
+        source: int,
+        count: int,
+        biases: int,
+        units: tuple[Dimension, ...],
+        own: int,
+    ) -> list[Task]:
+        """Transform the products back; tiles at the lower and right edge are stored in part."""
+        m, pool, y, rest = self.scheme.m, self.pool, self.y, self.epilogue.residual
+        step, made = m // pool, []
+        for first, rows, height in parts(block.y, block.rows, block.down, self.output[0], m):
+            for start, columns, width in parts(
+                block.x, block.columns, block.across, self.output[1], m
+            ):
+                if height < pool or width < pool:
+                    continue
+                job = {
+                    "a": source + (first * block.columns + start) * PIXEL,
+                    "bias": biases + PIXEL * panel.first,
+                    "out": y.at((block.y + first) * step, (block.x + start) * step, panel.first),
+                    "a_row": panel.blocks * count * PIXEL,
+                    "out_row": y.row,
+                    "tiles": columns,
+                    "a_tile": PIXEL,
+                    "out_tile": step * PIXEL,
+                    "lo": float_word(self.epilogue.lo),
+                    "hi": float_word(self.epilogue.hi),
+                }
+                if rest:
+                    top, left = (block.y + first) * m, (block.x + start) * m
+                    job |= {"residual": rest.at(top, left, panel.first)}
+                    job |= {"residual_row": rest.row, "residual_tile": m * PIXEL}
+                loops = (
+                    Dimension(
+                        panel.blocks,
+                        a=count * PIXEL,
+                        bias=PIXEL,
+                        out=y.block,
+                        residual=rest.block if rest else 0,
+                    ),
+                    Dimension(
+                        rows,
+                        a=block.columns * PIXEL,
+                        out=step * y.row,
+                        residual=m * rest.row if rest else 0,
+                    ),
+                )
+                kernel = OutputTransform(
+                    self.scheme.alpha, m, height, width, self.epilogue.activation, pool
+                )
+                made.append(Task(kernel, job, units, loops, a_thread=own))
+        return made
+
+
+class Weights(NamedTuple):
+    """Transformed weights [panel][place][input channel][output channel of the panel]: the first
+    output block, number of panels, blocks in each, bytes from a panel and from a place to the
+    next."""
+
+    memory: Memory
+    first: int
+    number: int
+    blocks: int
+    address: int
+    each: int
+    place: int
+    channels: int
+    zeros: int
+
+    def only(self, number: int) -> "Weights":
+        """One of the panels."""
+        return self._replace(
+            first=self.first + number * self.blocks,
+            number=1,
+            address=self.address + number * self.each,
+        )
+
+    def entries(self, block: int) -> int:
+        """The taps: one per input block, ``block`` bytes apart."""
+        whole, left = divmod(self.channels, LANES)
+        counts = [LANES] * whole + [left] * (left > 0)
+        return self.memory.words([(n * block, count) for n, count in enumerate(counts)])
+
+
+def pack(memory: Memory, weight: Any, alpha: int) -> Iterator[Weights]:
+    """The transformed weights of a convolution, in panels of two blocks and perhaps one of one."""
+    xp, (outputs, channels) = memory.xp, weight.shape[:2]
+    places = alpha * alpha
+    zeros = memory.floats(xp.zeros(2 * LANES))
+    for first, count, blocks_each in cut(-(-outputs // LANES), 2):
+        wide = blocks_each * LANES
+        address, packed = memory.room(count, places, channels, wide)
+        for number, panel in enumerate(packed):
+            start = first * LANES + number * wide
+            mine = weight[start : start + wide]
+            panel[..., len(mine) :] = 0
+            panel[..., : len(mine)] = transformed_weights(xp, mine, alpha)
+        yield Weights(
+            memory,
+            first,
+            count,
+            blocks_each,
+            address,
+            4 * places * channels * wide,
+            4 * channels * wide,
+            channels,
+            zeros,
+        )

@@ -1,0 +1,70 @@
+"""How Winograd cuts an output into tiles, and the tiles into blocks for one thread."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from .blocked import Halo
+
+
+class Scheme(NamedTuple):
+    """F(m×m, r×r)."""
+
+    m: int
+    r: int
+
+    @property
+    def alpha(self) -> int:
+        return self.m + self.r - 1
+
+    def halo(
+        self, height: int, width: int, output: tuple[int, int], before: tuple[int, int]
+    ) -> Halo:
+        """The halo that whole tiles read."""
+        after = (
+            max(0, -(-o // self.m) * self.m + self.r - 1 - b - size)
+            for o, b, size in zip(output, before, (height, width), strict=True)
+        )
+        return Halo(*before, *after)
+
+
+class Block(NamedTuple):
+    """Blocks of tiles that are computed alike: the first tile row and column, tile rows and
+    columns in a block, and how many blocks follow each other down and across."""
+
+    y: int
+    x: int
+    rows: int
+    columns: int
+    down: int
+    across: int
+
+
+def blocks(down: int, across: int, most: int) -> Iterator[Block]:
+    """Cut a grid of tiles into blocks of about ``most``: whole tile rows, or parts of one. The
+    last tile row and column stand in blocks of their own kind, since they may be cut."""
+    if across > most:
+        pieces = -(-across // most)
+        wide = -(-across // pieces)
+        whole = (across - 1) // wide
+        for y, rows in ((0, down - 1), (down - 1, 1)):
+            if rows:
+                yield Block(y, 0, 1, wide, rows, whole)
+                yield Block(y, whole * wide, 1, across - whole * wide, rows, 1)
+        return
+    rows = min(down, most // across)
+    whole = (down - 1) // rows
+    if whole:
+        yield Block(0, 0, rows, across, whole, 1)
+    yield Block(whole * rows, 0, down - whole * rows, across, 1, 1)
+
+
+def parts(
+    first: int, count: int, repeats: int, size: int, m: int
+) -> Iterator[tuple[int, int, int]]:
+    """Tiles of a block along one axis by how much of them is stored: (first, number, pixels)."""
+    last = first + count * repeats
+    whole = count - (last * m > size)
+    if whole:
+        yield 0, whole, m
+    if whole < count:
+        yield whole, 1, size - (last - 1) * m
