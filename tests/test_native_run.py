@@ -17,7 +17,6 @@ from cnncalc.engine.plan import Algorithm, plan
 from cnncalc.graph import Graph
 from cnncalc.spec import load
 
-#: Of every ten sizes, one that divides by nothing.
 random = np.random.default_rng(11)
 
 
@@ -67,12 +66,14 @@ def test_winograd(
     assert "winograd" not in kernels(direct)
 
 
+@pytest.mark.parametrize("batch", [1, 5])
 @pytest.mark.parametrize("cache", [0, 1 << 40])
-def test_winograd_in_both_orders(cache: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_winograd_in_both_orders(cache: int, batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cnncalc.engine.cpu.tiled.SHARED_CACHE", cache)
     monkeypatch.setattr("cnncalc.engine.cpu.tiled.OWN_CACHE", 0)
+    monkeypatch.setattr("cnncalc.engine.cpu.tiled.MANY_TILES", 600)
     conv = ("conv2d", {"out_channels": 40, "kernel_size": 3, "padding": 1})
-    assert_native(layered((20, 70, 61), conv, ("relu6", {}), conv))
+    assert_native(layered((20, 70, 61), conv, ("relu6", {}), conv), batch)
 
 
 @pytest.mark.parametrize("kind", ["max_pool2d", "avg_pool2d"])

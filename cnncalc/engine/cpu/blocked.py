@@ -49,6 +49,10 @@ class Blocked(NamedTuple):
         """The address of a pixel of the first image; it may be in the halo."""
         return self.address + y * self.row + x * self.pixel + block * self.block
 
+    def image_at(self, number: int) -> "Blocked":
+        """The tensor from an image on."""
+        return self._replace(address=self.address + number * self.image)
+
     def flat(self) -> "Blocked":
         """All pixels as one row; only without halo."""
         assert self.halo == Halo()

@@ -28,6 +28,9 @@ SHARED_CACHE = 12 << 20
 OWN_CACHE = 640 << 10
 #: Tiles that are worth a block: below, the weights are read too often.
 FEWEST_TILES = 14
+#: Tiles of which the products with a panel fit in a core's cache.
+MANY_TILES = 200
+ONCE = Dimension(1)
 
 
 class Winograd(NamedTuple):
@@ -96,40 +99,62 @@ class Winograd(NamedTuple):
     def split(
         self, memory: Memory, panels: list["Weights"], biases: int, block: Block
     ) -> list[Group]:
-        """Two groups: all tiles are transformed; then a unit is a panel of some images."""
+        """Some images at a time: all their tiles are transformed; then a unit is a panel."""
         count = block.rows * block.columns
-        all_tiles = count * self.images
+        most = max(1, MANY_TILES // count)
+        each = -(-self.images // -(-self.images // most))
+        groups = []
+        for first in range(0, self.images, each):
+            some = self.only(first, min(each, self.images - first))
+            groups += some.split_at_once(memory, panels, biases, block, count)
+        return groups
+
+    def split_at_once(
+        self, memory: Memory, panels: list["Weights"], biases: int, block: Block, count: int
+    ) -> list[Group]:
+        """`split` for so many images that their products fit in a core's cache."""
+        total, line = count * self.images, block._replace(rows=1)
         m, x, y, rest = self.scheme.m, self.x, self.y, self.epilogue.residual
-        line = block._replace(rows=1)
-        transformed = memory.shared(self.places * x.blocks * all_tiles * LANES)
+        transformed = memory.shared(self.places * x.blocks * total * LANES)
         products = memory.own(1, self.machine.threads)
         units = (
             Dimension(self.images, a=x.image, out=count * PIXEL),
-            Dimension(x.blocks, a=x.block, out=all_tiles * PIXEL),
+            Dimension(x.blocks, a=x.block, out=total * PIXEL),
             Dimension(block.rows, a=m * x.row, out=block.columns * PIXEL),
         )
-        enter = self.enter(line, transformed, all_tiles, units, 0, blocks=1)
+        enter = self.enter(line, transformed, total, units, 0, blocks=1)
         groups = [Group((enter,))]
         for panel in panels:
-            wide = panel.blocks
-            panel_out = Dimension(
-                panel.number,
-                bias=PIXEL * wide,
-                out=y.block * wide,
-                residual=rest.block * wide if rest else 0,
-            )
-            image_out = Dimension(self.images, out=y.image, residual=rest.image if rest else 0)
-            inside = (
-                Dimension(panel.number, b=panel.each),
-                Dimension(self.images, a=count * PIXEL),
+            reading = (Dimension(panel.number, b=panel.each),)
+            writing = (
+                Dimension(
+                    panel.number,
+                    bias=PIXEL * panel.blocks,
+                    out=y.block * panel.blocks,
+                    residual=rest.block * panel.blocks if rest else 0,
+                ),
             )
             own = 0, OWN_BYTES
-            tasks = self.multiply(panel, transformed, products, count, all_tiles, inside, own)
-            tasks += self.leave(
-                block, panel, products, count, biases, (panel_out, image_out), own[1]
+            tasks = self.multiply(panel, transformed, products, total, total, reading, own)
+            image = Dimension(
+                self.images,
+                a=count * PIXEL,
+                out=y.image,
+                residual=rest.image if rest else 0,
             )
+            tasks += self.leave(block, panel, products, total, biases, writing, OWN_BYTES, image)
             groups.append(Group(tuple(tasks), barrier=panel is panels[0]))
         return groups
+
+    def only(self, first: int, images: int) -> "Winograd":
+        """Some of the images."""
+        rest = self.epilogue.residual
+        return self._replace(
+            x=self.x.image_at(first),
+            y=self.y.image_at(first),
+            images=images,
+            epilogue=self.epilogue._replace(residual=rest and rest.image_at(first)),
+        )
 
     def enter(
         self,
@@ -205,6 +230,7 @@ class Winograd(NamedTuple):
         biases: int,
         units: tuple[Dimension, ...],
         own: int,
+        image: Dimension = ONCE,
     ) -> list[Task]:
         """Transform the products back; tiles at the lower and right edge are stored in part."""
         m, pool, y, rest = self.scheme.m, self.pool, self.y, self.epilogue.residual
@@ -232,6 +258,7 @@ class Winograd(NamedTuple):
                     job |= {"residual": rest.at(top, left, panel.first)}
                     job |= {"residual_row": rest.row, "residual_tile": m * PIXEL}
                 loops = (
+                    image,
                     Dimension(
                         panel.blocks,
                         a=count * PIXEL,
