@@ -102,10 +102,10 @@ def test_time_and_memory_grow_linearly(padding: int) -> None:
         notes(graph, findings)
         return process_time() - begin
 
-    few = min(measure(500) for _ in range(3))
+    few = min(measure(500) for _ in range(5))
     tracemalloc.start()
     measure(500)
     _, bytes_of_500 = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert measure(5_000) < 40 * few
+    assert min(measure(5_000) for _ in range(2)) < 60 * few
     assert bytes_of_500 < 500 * 5_000  # 100,000 layers in half a GiB

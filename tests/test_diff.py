@@ -242,7 +242,7 @@ def test_a_long_chain_is_matched_in_linear_time() -> None:
     other = [key for key in one if draw.random() > 0.001]
     begin = time.process_time()
     pairs = match([(range(100_000), range(-len(other), 0)), (one, other)])
-    assert time.process_time() - begin < 5
+    assert time.process_time() - begin < 60  # it takes a few; quadratic time is hours
     assert len(pairs) == len(other)
 
 

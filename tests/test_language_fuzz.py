@@ -21,7 +21,7 @@ from cnncalc.spec.files import zoo
 from cnncalc.spec.flat import flat
 
 EXAMPLES = int(os.environ.get("CNNCALC_EXAMPLES", "200"))
-SECONDS = 10.0
+SECONDS = 40.0
 
 fuzz = settings(
     max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None

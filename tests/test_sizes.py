@@ -236,10 +236,10 @@ def test_padding_behind_is_what_is_lost(tmp_path: Path) -> None:
     assert (loss.lost, loss.padding) == ((1, 0), (1, 0))
 
 
-def test_a_thousand_sizes_of_resnet50_take_less_than_two_seconds() -> None:
+def test_a_thousand_sizes_of_resnet50_in_one_walk() -> None:
     begin = time.process_time()
     assert len(surveyed("resnet50", last=1024).sizes) == 1024
-    assert time.process_time() - begin < 2
+    assert time.process_time() - begin < 10  # it takes a third of one; loading each size, 30
 
 
 # ------------------------------------------------------------------------------------ portability

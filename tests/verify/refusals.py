@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 from graph_strategies import Refused, sides_differ
 from torch_windows import family
 
+from cnncalc.layers import Shapes
+
 
 class Stricter(NamedTuple):
     """What cnncalc refuses knowingly. ``applies`` looks at one refusal; ``example`` is one: a
