@@ -57,7 +57,13 @@ def bench(
     planned = plan(graph, backend, algorithm)
     for batch in batches:
         check_memory(planned, batch, weights_file is not None)
-    if algorithm == "winograd" and not any(k.algorithm == "winograd" for k in planned.kernels):
+    winograd = any(kernel.algorithm == "winograd" for kernel in planned.kernels)
+    if winograd:
+        said.append(
+            "GFLOP/s are those of direct convolution; Winograd does the same with fewer, so it "
+            "can be above the peak (--algorithm direct does without)"
+        )
+    elif algorithm == "winograd":
         said.append("no kernel of this engine does Winograd: all convolutions are direct")
     if planned.slack:
         said.append(
