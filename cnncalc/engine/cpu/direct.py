@@ -241,7 +241,7 @@ def pooling(
 ) -> list[Group]:
     """Pooling by its bins on both axes. Padding is not read: bins are cut at the edges."""
     xp, made = memory.xp, []
-    biases = memory.floats(padded(xp, None, y))
+    biases = memory.floats(xp.full(y.blocks * LANES, 0.0 if mean else float("-inf")))
     for down, across in product(*bins):
         sliding = Sliding((down.taps, across.taps), dilation=dilation)
         taps = sliding.taps(x)

@@ -7,7 +7,8 @@ Winograd, linear layers, depthwise convolution, pooling and whatever acts on sin
 * ``multiply`` multiplies a broadcast input channel by a vector of weights (K steps per tap),
   ``depthwise`` a vector of channels by one of weights, ``max`` takes the larger, and ``fill``
   reads nothing (it stores the bias: the zeros around a tensor);
-* the epilogue adds bias and residual, applies the activation and stores once.
+* sums begin with the bias (for ``max``, minus infinity);
+* the epilogue adds a residual, applies the activation and stores once.
 
 So average pooling is depthwise with equal weights, an addition of two tensors is depthwise with
 one tap of weight 1 and a residual, and squeeze-and-excitation multiplies by letting ``b`` point
@@ -19,7 +20,7 @@ from typing import Literal, NamedTuple
 from .ir import JOB, LANES, VECTOR, Writer, constant
 
 Kind = Literal["multiply", "depthwise", "max", "fill"]
-Activation = Literal["clamp", "sigmoid", "silu", "hardsigmoid", "hardswish", "leaky"]
+Activation = Literal["none", "clamp", "sigmoid", "silu", "hardsigmoid", "hardswish", "leaky"]
 
 #: Bytes of a vector: of one pixel in the layout of blocks of 16 channels.
 PIXEL = 4 * LANES
@@ -56,11 +57,12 @@ class MicroKernel(NamedTuple):
         return w.text()
 
     def sums(self, w: Writer, a: str) -> list[list[str]]:
-        """Write the loops over taps and channels; the accumulators, [pixel][block]."""
-        first = constant(float("-inf") if self.kind == "max" else 0.0)
+        """Write the loops over taps and channels; the accumulators, [pixel][block], which begin
+        with the bias."""
+        bias = w.pointer("bias")
+        first = [w.load(bias, PIXEL * block) for block in range(self.blocks)]
         sums = [
-            [w.variable(VECTOR, first) for _ in range(self.blocks)]
-            for _ in range(self.rows * self.columns)
+            [w.variable(VECTOR, value) for value in first] for _ in range(self.rows * self.columns)
         ]
         if self.kind == "fill":
             return [[w.get(VECTOR, s) for s in pixel] for pixel in sums]
@@ -105,13 +107,8 @@ class MicroKernel(NamedTuple):
             w.set(VECTOR, total, after)
 
     def epilogue(self, w: Writer, sums: list[list[str]], out: str, residual: str) -> None:
-        """Bias, residual, activation, store."""
-        bias = w.pointer("bias")
-        biases = [w.load(bias, PIXEL * block) for block in range(self.blocks)]
-        values = [
-            [w.variable(VECTOR, w.binary("fadd", s, b)) for s, b in zip(pixel, biases, strict=True)]
-            for pixel in sums
-        ]
+        """Residual, activation, store."""
+        values = [[w.variable(VECTOR, s) for s in pixel] for pixel in sums]
         with w.unless_zero(w.job("residual")):
             for pixel, place in self.places(w, values, residual, "residual"):
                 for block, value in enumerate(pixel):
@@ -141,6 +138,8 @@ def bounds(w: Writer) -> tuple[str, str]:
 def activate(w: Writer, activation: Activation, x: str, lo: str, hi: str) -> str:
     """The activation of a vector; ``lo`` and ``hi`` bound a clamp, ``lo`` is leaky's slope."""
     match activation:
+        case "none":
+            return x
         case "clamp":
             return w.smaller(hi, w.larger(lo, x))
         case "leaky":

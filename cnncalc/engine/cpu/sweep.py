@@ -8,8 +8,10 @@ from .ir import LANES
 from .kernel import PIXEL, Activation, Kind, MicroKernel
 from .table import Dimension, Group, Task, float_word
 
-#: Multiply-adds that are worth a unit of their own: about 20 µs of one core.
-UNIT_PRODUCTS = 1_000_000
+#: Multiply-adds of a unit: at most about 20 µs of one core, and not less than 2 µs.
+UNIT_PRODUCTS, FEWEST_PRODUCTS = 1_000_000, 100_000
+#: Units for each thread, at least, so that none waits long for the others at the end.
+UNITS_EACH = 6
 INFINITY = float("inf")
 
 
@@ -37,7 +39,7 @@ class Machine(NamedTuple):
 class Epilogue(NamedTuple):
     """What happens to an output before it is stored, after the bias."""
 
-    activation: Activation = "clamp"
+    activation: Activation = "none"
     lo: float = -INFINITY
     hi: float = INFINITY
     residual: Blocked | None = None
@@ -152,28 +154,41 @@ def sweep(
             residual=rest.block * panels.blocks if rest else 0,
             entries=panels.entries_each,
         )
-        line = rows * part.width * panels.products * panels.blocks * LANES
-        for first, chunks, lines in shares(part.height // rows, line):
-            down = Dimension(
-                lines,
-                a=rows * stride[0] * x.row,
-                out=rows * y.row,
-                residual=rows * rest.row if rest else 0,
-            )
-            chunk = Dimension(chunks, *(lines * step for step in down[1:]))
+        lines = part.height // rows
+        tile = rows * columns * panels.products * panels.blocks * LANES
+        most = unit_products(tile * lines * across * panels.number * images, machine.threads)
+        if lines > 1 or across == 1:
+            step = (rows * stride[0] * x.row, rows * y.row, rows * rest.row if rest else 0)
+            cuts = shares(lines, tile * across, most)
+        else:
+            wide = columns * PIXEL
+            step = (columns * stride[1] * x.pixel, wide, wide if rest else 0)
+            cuts = shares(across, tile, most)
+        for first, chunks, each in cuts:
+            down = Dimension(each, a=step[0], out=step[1], residual=step[2])
+            chunk = Dimension(chunks, *(each * distance for distance in down[1:]))
             start = {
                 "a": job["a"] + first * down.a,
                 "out": job["out"] + first * down.out,
                 "residual": job.get("residual", 0) + first * down.residual,
             }
-            task = Task(kernel, job | start, units=(image, panel, chunk), loops=(down,))
+            if lines > 1 or across == 1:
+                loops = (down,)
+            else:
+                loops, start["tiles"] = (), each
+            task = Task(kernel, job | start, units=(image, panel, chunk), loops=loops)
             groups.append(Group((task,), barrier=False))
     return groups
 
 
-def shares(lines: int, products: int) -> Iterator[tuple[int, int, int]]:
+def unit_products(total: int, threads: int) -> int:
+    """The multiply-adds of a unit of a step of ``total``."""
+    return max(FEWEST_PRODUCTS, min(UNIT_PRODUCTS, total // (UNITS_EACH * threads)))
+
+
+def shares(lines: int, products: int, most: int) -> Iterator[tuple[int, int, int]]:
     """Cut rows of tiles into units: (first row, number of units, rows in each)."""
-    each = min(lines, max(1, UNIT_PRODUCTS // max(1, products)))
+    each = min(lines, max(1, most // max(1, products)))
     whole = lines // each
     yield 0, whole, each
     if lines % each:

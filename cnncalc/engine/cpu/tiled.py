@@ -208,8 +208,6 @@ class Winograd(NamedTuple):
                 "tiles": part.width // columns,
                 "a_tile": columns * PIXEL,
                 "out_tile": columns * PIXEL,
-                "lo": float_word(float("-inf")),
-                "hi": float_word(float("inf")),
             }
             place = Dimension(
                 self.places,
@@ -217,7 +215,7 @@ class Winograd(NamedTuple):
                 b=panel.place,
                 out=panel.blocks * count * PIXEL,
             )
-            kernel = MicroKernel("multiply", 1, columns, panel.blocks)
+            kernel = MicroKernel("multiply", 1, columns, panel.blocks, activation="none")
             made.append(Task(kernel, job, units, (place,), *own))
         return made
 

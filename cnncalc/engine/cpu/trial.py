@@ -16,6 +16,7 @@ from llvmlite.binding import ObjectFileRef
 from .compile import host, new_engine, object_code, store, symbol
 from .ir import JOB, LANES
 from .kernel import PIXEL, MicroKernel
+from .peak import Ceiling
 from .table import float_word
 from .winograd import InputTransform, OutputTransform, input_matrix, output_matrix
 
@@ -43,6 +44,8 @@ def deviation(kernel: Any, code: bytes, name: str) -> float:
 
     if isinstance(kernel, MicroKernel):
         return gap(*tile(kernel, code, name, values))
+    if isinstance(kernel, Ceiling):
+        return gap(*sums(kernel, code, name, values))
     return gap(*transform(kernel, code, name, values))
 
 
@@ -80,7 +83,8 @@ def tile(kernel: MicroKernel, code: bytes, name: str, values: Any) -> tuple[Any,
         for c in range(TILES * kernel.columns):
             at = (r * row + c * kernel.step) // 4
             wanted[:, r * TILES * kernel.columns + c] = pixel(kernel, a[at:].astype(float), b, taps)
-    return out, activated(kernel, wanted + bias[:, None] + residual, lo, hi)
+    begun = np.maximum if kernel.kind == "max" else np.add
+    return out, activated(kernel, begun(wanted, bias[:, None]) + residual, lo, hi)
 
 
 def pixel(kernel: MicroKernel, a: Any, b: Any, taps: list[tuple[int, int]]) -> Any:
@@ -99,6 +103,8 @@ def pixel(kernel: MicroKernel, a: Any, b: Any, taps: list[tuple[int, int]]) -> A
 def activated(kernel: MicroKernel | OutputTransform, x: Any, lo: float, hi: float) -> Any:
     """The activation in float64."""
     match kernel.activation:
+        case "none":
+            return x
         case "clamp":
             return np.clip(x, lo, hi)
         case "leaky":
@@ -111,6 +117,17 @@ def activated(kernel: MicroKernel | OutputTransform, x: Any, lo: float, hi: floa
             return np.clip(x + 3, 0, 6) / 6
         case "hardswish":
             return x * np.clip(x + 3, 0, 6) / 6
+
+
+def sums(kernel: Ceiling, code: bytes, name: str, values: Any) -> tuple[Any, Any]:
+    """What a loop of `peak` stores and what it should."""
+    a, out = values(TILES, kernel.vectors, LANES), np.full(LANES, np.nan, "f")
+    step = a.strides[0] if kernel.kind == "read" else 0
+    run(code, name, {"a": a.ctypes.data, "out": out.ctypes.data, "tiles": TILES, "a_tile": step})
+    wide = a.astype(float)
+    if kernel.kind == "read":
+        return out, wide.sum((0, 1))
+    return out, TILES * kernel.vectors * wide[0, 0] ** 2
 
 
 def transform(
