@@ -22,6 +22,7 @@ class Storage(NamedTuple):
     ``node`` makes it, to step ``last``, where it is read for the last time; ``last`` is the
     number of the graph's nodes for what the network returns. ``holds`` are the values of the
     graph that live in it, in the order in which they come to be; the first is the node's own.
+    The network's inputs are needed from step 0.
     """
 
     node: int
@@ -101,9 +102,13 @@ class _Walk:
         for node in self.nodes:
             self.visit(node)
         return [
-            Storage(holds[0].node, self.size(holds[0]), holds[0].node, last, tuple(holds))
+            Storage(holds[0].node, self.size(holds[0]), self.first(holds[0]), last, tuple(holds))
             for holds, last in zip(self.holds, self.last, strict=True)
         ]
+
+    def first(self, value: Value) -> int:
+        """The step from which a value is there: its own, but inputs are there from the start."""
+        return 0 if isinstance(self.graph.nodes[value.node].layer, Input) else value.node
 
     def visit(self, node: Node) -> None:
         known = facts(node)

@@ -15,6 +15,10 @@ from ..analysis.liveness import Storage, peak
 
 #: How often a packing that is not the best possible is repaired and tried again.
 REPAIRS = 300
+#: Stretches that a search goes through; it calls itself for each.
+DEEPEST = 300
+#: Packings in part that a search looks at before it gives up.
+LOOKS = 5_000
 #: With more stretches than this, quadratic packing would be felt, so it is not repaired.
 MANY = 1500
 
@@ -105,6 +109,8 @@ def place(stretches: Sequence[Storage]) -> list[int]:
             break
     if least > bound and len(alive) <= MANY:
         best = _repaired(stretches, start, best, bound)
+    if top(stretches, best) > bound and len(alive) <= MANY:
+        best = _searched(stretches, alive, bound) or best
     check(stretches, best)
     return best
 
@@ -178,3 +184,40 @@ def _repaired(
         if not any(offsets[n] + stretches[n].values > bound for n in current):
             break
     return best
+
+
+def _searched(stretches: Sequence[Storage], alive: Sequence[int], bound: int) -> list[int]:
+    """Depth-first search for a packing within the bound, from the lowest offset up; [] if there is
+    none, or it was not found in time. Each stretch lies on one below it, or on the ground."""
+    met = {n: [m for m in alive if m != n and _meet(stretches[n], stretches[m])] for n in alive}
+    seen: set[frozenset[tuple[int, int]]] = set()
+
+    def rest(offsets: dict[int, int], last: int) -> dict[int, int] | None:
+        """Offsets of all, none of those that are still to come below ``last``."""
+        if len(offsets) == len(alive):
+            return offsets
+        state = frozenset(offsets.items())
+        if state in seen or len(seen) > LOOKS:
+            return None
+        seen.add(state)
+        fits = []
+        for n in alive:
+            if n not in offsets:
+                below = (offsets[m] + stretches[m].values for m in met[n] if m in offsets)
+                offset = max(below, default=0)
+                if offset + stretches[n].values > bound:
+                    return None  # and it can only go higher later
+                if offset >= last:
+                    fits.append((n, offset))
+        for n, offset in fits:
+            found = rest({**offsets, n: offset}, offset)
+            if found:
+                return found
+        return None
+
+    found = rest({}, 0) if len(alive) <= DEEPEST else None
+    return [found.get(n, 0) for n in range(len(stretches))] if found else []
+
+
+def _meet(one: Storage, other: Storage) -> bool:
+    return one.first <= other.last and other.first <= one.last
