@@ -8,10 +8,19 @@ import pytest
 from analysis_networks import Network
 from engine_networks import assert_same, images, poisoned_run, program, reference
 
+from cnncalc.engine import weights as drawing
 from cnncalc.engine.cpu.numpy_backend import NumpyBackend
 from cnncalc.engine.plan import plan
 from cnncalc.engine.weight_files import read
-from cnncalc.engine.weights import GivenWeights, Weights, WeightsError
+from cnncalc.engine.weights import (
+    PIECE,
+    Folded,
+    GivenWeights,
+    Weights,
+    WeightsError,
+    folded,
+    uniform,
+)
 from cnncalc.graph import Graph
 
 
@@ -122,3 +131,54 @@ def test_he_initialisation_keeps_the_scale() -> None:
     weight = Weights(graph).of(graph.nodes[1])["weight"]
     assert weight.std() == pytest.approx((2 / (64 * 9)) ** 0.5, rel=0.01)
     assert_same(graph)
+
+
+@pytest.mark.parametrize("size", [1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE + 7])
+def test_random_numbers_do_not_depend_on_the_threads(
+    size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = []
+    for threads in (1, 2, 5):
+        monkeypatch.setattr(drawing, "cores", lambda threads=threads: threads)
+        drawn.append(uniform([3, 4], -1, 1, (size,)))
+    assert all(np.array_equal(one, drawn[0]) for one in drawn[1:])
+    assert drawn[0].dtype == np.float32
+
+
+def test_random_numbers_fill_their_range_and_do_not_repeat() -> None:
+    drawn = uniform([0], -2, 6, (4, PIECE))
+    assert -2 <= drawn.min() < -1.999
+    assert 5.999 < drawn.max() <= 6
+    assert drawn.mean() == pytest.approx(2, abs=0.02)
+    assert drawn.std() == pytest.approx(8 / 12**0.5, rel=0.01)
+    correlations = np.corrcoef(np.concatenate([drawn, drawn[:1, ::-1]]))
+    assert np.abs(correlations - np.eye(5)).max() < 0.02
+    assert not np.array_equal(drawn, uniform([1], -2, 6, (4, PIECE)))
+
+
+def test_folded_arrays_are_made_anew_every_time() -> None:
+    graph = network()
+    planned, weights = plan(graph, NumpyBackend()), Weights(graph)
+    once = Folded(planned.steps, weights)
+    for step, one, other in zip(planned.steps, once, once, strict=True):
+        expected = folded(step, weights)
+        assert one.keys() == other.keys() == expected.keys()
+        for name, array in expected.items():
+            assert np.array_equal(one[name], other[name])
+            assert np.array_equal(one[name], array)
+            assert one[name] is not other[name]
+
+
+def test_folding_leaves_given_arrays_as_they_are_and_rounds_once() -> None:
+    graph = network()
+    given = {name: array.astype(np.float32) for name, array in arrays(graph).items()}
+    before = {name: array.copy() for name, array in given.items()}
+    planned = plan(graph, NumpyBackend())
+    (conv, *_) = Folded(planned.steps, GivenWeights(graph, given, graph.nodes))
+    wide = {name: array.astype(np.float64) for name, array in before.items()}
+    factor = wide["bn1.weight"] / np.sqrt(wide["bn1.running_var"] + 1e-5)
+    exact = wide["conv1.weight"] * factor[:, None, None, None]
+    assert np.array_equal(conv["weight"], exact.astype(np.float32))
+    shifted = (wide["conv1.bias"] - wide["bn1.running_mean"]) * factor + wide["bn1.bias"]
+    np.testing.assert_allclose(conv["bias"], shifted, rtol=1e-6)
+    assert all(np.array_equal(given[name], before[name]) for name in given)

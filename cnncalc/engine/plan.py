@@ -145,7 +145,7 @@ class Program(Protocol):
     fallen_back: dict[str, str]
 
     def run(self, *images: Any) -> tuple[Any, ...]:
-        """The network's outputs, valid until the next run."""
+        """The network's outputs, valid until the next run. Without images, those given last."""
 
     def time_steps(self, *images: Any) -> list[int]:
         """One run; the nanoseconds of each step."""

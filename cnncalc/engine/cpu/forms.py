@@ -18,7 +18,7 @@ from ...layers.merge import Concat
 from ...layers.selection import Pieces
 from ..fused import body_of
 from .blocked import Halo, size
-from .geometry import is_depthwise, sliding_of, winograd_of
+from .geometry import is_depthwise, schemes_of, sliding_of
 from .ir import LANES
 
 
@@ -110,8 +110,7 @@ class Forms:
             return
         shape, output = node.input_shapes[0], body_of(node.layer).shapes(node.input_shapes[:1])[0]
         halo = sliding.halo(shape, output)
-        scheme = winograd_of(node) if self.winograd else None
-        if scheme is not None:
+        for scheme in schemes_of(node) if self.winograd else ():
             halo = halo.around(
                 scheme.halo(shape[1], shape[2], (output[1], output[2]), sliding.before)
             )
@@ -129,7 +128,7 @@ class Forms:
                 and node.inputs == (value,)
                 and sliding_of(node) is not None
                 and not is_depthwise(node)
-                and not (self.winograd and winograd_of(node))
+                and not (self.winograd and schemes_of(node))
                 for node in readers
             )
         )

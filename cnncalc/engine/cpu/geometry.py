@@ -21,11 +21,11 @@ from ..fused import body_of, epilogue_of
 from .direct import Bin, Sliding
 from .ir import LANES
 from .kernel import Activation
-from .tiling import Scheme
+from .tiling import Scheme, cheapest
 
 INFINITY = float("inf")
-#: Outputs of this many rows and columns, or fewer, are cut into tiles of 2×2: they have 1.8 times
-#: the weights, not 4 times.
+#: Outputs of this many rows and columns, or fewer, may be cut into tiles of 2×2: they have 1.8
+#: times the weights, not 4 times.
 SMALL = 8
 
 
@@ -79,24 +79,39 @@ def is_depthwise(node: Node) -> bool:
     return isinstance(layer, Conv) and layer.groups == channels == layer.out_channels
 
 
-def winograd_of(node: Node) -> Scheme | None:
-    """Winograd's scheme for a convolution; None where it cannot or should not be used.
+def schemes_of(node: Node) -> tuple[Scheme, ...]:
+    """Winograd's schemes for a convolution; none where it cannot or should not be used.
 
-    With few channels the transforms outweigh the products that are saved.
+    With few channels the transforms outweigh the products that are saved. Of small outputs, the
+    tiles of 4×4 waste much at the edges, and their weights are read for few tiles.
     """
     sliding, layer = sliding_of(node), body_of(node.layer)
     if sliding is None or not isinstance(layer, Conv) or layer.groups > 1:
-        return None
+        return ()
     size = sliding.kernel[0]
     if sliding._replace(before=(0, 0)) != Sliding((size, size)) or size not in (3, 5):
-        return None
-    output = layer.shapes(node.input_shapes[:1])[0]
+        return ()
     pooled = fused_pool(node) is not None
     if min(node.input_shapes[0][0], layer.out_channels) < LANES and not pooled:
-        return None
+        return ()
     if size == 5:
-        return Scheme(2, 5)
-    return Scheme(2, 3) if max(output[1:]) <= SMALL and not pooled else Scheme(4, 3)
+        return (Scheme(2, 5),)
+    small = max(convolved(node)) <= SMALL and not pooled
+    return (Scheme(2, 3), Scheme(4, 3)) if small else (Scheme(4, 3),)
+
+
+def scheme_of(node: Node, images: int) -> Scheme:
+    """The scheme by which Winograd computes so many images at a time."""
+    layer = body_of(node.layer)
+    assert isinstance(layer, Conv)
+    pairs = node.input_shapes[0][0] * layer.out_channels
+    return cheapest(schemes_of(node), convolved(node), pairs, images)
+
+
+def convolved(node: Node) -> tuple[int, int]:
+    """Rows and columns that the convolution of a node makes, before a pooling."""
+    output = body_of(node.layer).shapes(node.input_shapes[:1])[0]
+    return output[1], output[2]
 
 
 def fused_pool(node: Node) -> MaxPool | None:

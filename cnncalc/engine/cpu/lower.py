@@ -13,7 +13,7 @@ from ..weights import Arrays, affine
 from . import direct as sweeps
 from .blocked import Blocked
 from .forms import Forms
-from .geometry import active, bins_of, fused_pool, is_mean, sliding_of, winograd_of
+from .geometry import active, bins_of, convolved, fused_pool, is_mean, scheme_of, sliding_of
 from .memory import Memory
 from .sweep import Epilogue, Machine
 from .table import Group
@@ -73,16 +73,14 @@ def direct(at: Lowering, step: Step, arrays: Arrays) -> list[Group]:
 
 def winograd(at: Lowering, step: Step, arrays: Arrays) -> list[Group]:
     x, y = at.tensors(step)
-    scheme, sliding = winograd_of(step.node), sliding_of(step.node)
-    assert scheme is not None
+    sliding = sliding_of(step.node)
     assert sliding is not None
-    output = step.body.shapes(step.node.input_shapes[:1])[0]
     return Winograd(
-        scheme,
+        scheme_of(step.node, at.images),
         x,
         y,
         at.images,
-        (output[1], output[2]),
+        convolved(step.node),
         sliding.before,
         at.epilogue(step),
         2 if fused_pool(step.node) else 1,

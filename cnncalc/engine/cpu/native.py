@@ -10,6 +10,7 @@ from ...layers.convolution import Conv
 from ...layers.linear import Linear
 from ...layers.merge import Add, Concat, Mul
 from ...layers.pooling import AvgPool, MaxPool
+from ..fits import Footprint
 from ..fused import PRODUCTS, is_affine
 from ..fusion import FusedGraph
 from ..plan import Algorithm, Cost, Kernel, Plan, Step
@@ -17,12 +18,14 @@ from ..weights import Arrays
 from . import lower
 from .blocked import Halo
 from .compile import Target, host
+from .footprint import footprint
 from .forms import Forms, joins_blocks
-from .geometry import active, bins_of, fused_pool, is_plain_pool, sliding_of, winograd_of
+from .geometry import active, bins_of, fused_pool, is_plain_pool, schemes_of, sliding_of
 from .ir import LANES
 from .numpy_kernels import dear, moves
 from .program import NativeProgram
 from .sweep import Machine
+from .waves import images_at_a_time
 
 
 class Unsupported(Exception):
@@ -83,7 +86,18 @@ class NativeBackend:
     ) -> NativeProgram:
         """``arrays``: the folded weights of each step. ``threads`` 0: one per processor."""
         forms = self.forms(plan.fused)
-        return NativeProgram(plan, forms, self.machine, self.target, arrays, batch, threads)
+        images = self.images_at_a_time(plan, batch)
+        return NativeProgram(plan, forms, self.machine, self.target, arrays, batch, images, threads)
+
+    def images_at_a_time(self, plan: Plan, batch: int) -> int:
+        """How many images of a batch run at a time."""
+        packed = footprint(plan, self.forms(plan.fused), self.machine, 1).weights
+        return images_at_a_time(plan, packed, batch)
+
+    def footprint(self, plan: Plan, batch: int, threads: int) -> Footprint:
+        """What a program of the plan takes beside its arena."""
+        machine = self.machine._replace(threads=threads)
+        return footprint(plan, self.forms(plan.fused), machine, self.images_at_a_time(plan, batch))
 
     # what kernels can
 
@@ -106,7 +120,7 @@ class NativeBackend:
     def can_winograd(self, step: Step) -> bool:
         return (
             self.algorithm != "direct"
-            and winograd_of(step.node) is not None
+            and bool(schemes_of(step.node))
             and self.reads(step)
             and self.is_blocked(step)
         )
@@ -174,7 +188,6 @@ def pooled(epilogue: tuple[Layer, ...]) -> bool:
 
 def winograd_cost(step: Step) -> Cost:
     """α² products where direct convolution has m²·r²."""
-    scheme = winograd_of(step.node)
-    assert scheme is not None
+    scheme = schemes_of(step.node)[0]
     products = step.macs * scheme.alpha**2 // (scheme.m * scheme.r) ** 2
     return Cost(products, step.traffic + step.weights, 1)

@@ -11,6 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from ...graph import Input, Node, Value
 from ...layers import Layer
+from ..fits import Footprint
 from ..fusion import FusedGraph, fuses_pointwise
 from ..layout import Tensor
 from ..plan import Kernel, Plan
@@ -19,6 +20,8 @@ from .numpy_bound import Bound, Call
 from .numpy_kernels import KERNELS
 
 Floats = NDArray[Any]
+#: Bytes of the BLAS's own buffers, and of what the allocator keeps.
+FIXED = 12 << 20
 
 
 class NumpyBackend:
@@ -35,6 +38,15 @@ class NumpyBackend:
 
     def placeable(self, fused: FusedGraph, concat: Node, number: int) -> bool:
         return True
+
+    def images_at_a_time(self, plan: Plan, batch: int) -> int:
+        """How many images of a batch run at a time: all."""
+        return batch
+
+    def footprint(self, plan: Plan, batch: int, threads: int) -> Footprint:
+        """What a program of the plan takes beside its arena: weights as they come."""
+        weights = tuple(step.weights for step in plan.steps)
+        return Footprint(batch, weights, False, plan.scratch_values(batch), FIXED)
 
     def prepare(
         self,
@@ -70,6 +82,7 @@ class Program:
             if isinstance(node.layer, Input)
         )
         self.outputs = tuple(self.window(plan.tensors[value]) for value in graph.outputs)
+        self.given: tuple[Floats, ...] = ()
         self.calls: list[Call] = []
         for step, kernel, given in zip(plan.steps, plan.kernels, arrays, strict=True):
             bound = Bound(
@@ -89,12 +102,16 @@ class Program:
         return as_strided(self.arena[start:], (self.batch, *lies.shape), strides)
 
     def load(self, *images: Floats) -> None:
-        """Copy the network's inputs, [N, *shape] each, to where the first steps read them."""
-        for place, image in zip(self.inputs, images, strict=True):
+        """Copy the network's inputs, [N, *shape] each, to where the first steps read them.
+
+        Without images, those given last: later steps may have overwritten them in the arena.
+        """
+        self.given = images or self.given
+        for place, image in zip(self.inputs, self.given, strict=True):
             np.copyto(place, image)
 
     def run(self, *images: Floats) -> tuple[Floats, ...]:
-        """The network's outputs, valid until the next run."""
+        """The network's outputs, valid until the next run. Without images, those given last."""
         with np.errstate(over="ignore", under="ignore"):
             self.load(*images)
             for call in self.calls:

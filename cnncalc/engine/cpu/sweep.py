@@ -13,6 +13,7 @@ UNIT_PRODUCTS, FEWEST_PRODUCTS = 1_000_000, 100_000
 #: Units for each thread, at least, so that none waits long for the others at the end.
 UNITS_EACH = 6
 INFINITY = float("inf")
+ONCE = Dimension(1)
 
 
 class Machine(NamedTuple):
@@ -172,10 +173,9 @@ def sweep(
                 "out": job["out"] + first * down.out,
                 "residual": job.get("residual", 0) + first * down.residual,
             }
-            if lines > 1 or across == 1:
-                loops = (down,)
-            else:
-                loops, start["tiles"] = (), each
+            loops = (down,)
+            if lines == 1 < across:
+                loops, start["tiles"] = (ONCE,), each
             task = Task(kernel, job | start, units=(image, panel, chunk), loops=loops)
             groups.append(Group((task,), barrier=False))
     return groups

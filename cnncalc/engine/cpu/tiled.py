@@ -61,7 +61,8 @@ class Winograd(NamedTuple):
             return self.split(memory, panels, biases, Block(0, 0, down, across, 1, 1))
         each = 4 * self.places * (self.x.blocks + 2) * LANES
         most = max(FEWEST_TILES, OWN_CACHE // each)
-        return [self.fused(memory, panels, biases, block) for block in blocks(down, across, most)]
+        cut = blocks(down, across, most, self.images, self.machine.threads)
+        return [self.fused(memory, panels, biases, block) for block in cut]
 
     def fused(self, memory: Memory, panels: list["Weights"], biases: int, block: Block) -> Group:
         """One group: a unit runs input transform, products and output transform of a block."""

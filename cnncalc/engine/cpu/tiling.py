@@ -1,9 +1,15 @@
 """How Winograd cuts an output into tiles, and the tiles into blocks for one thread."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from math import prod
 from typing import NamedTuple
 
 from .blocked import Halo
+
+#: Multiply-adds in the time that a byte takes from memory.
+PRODUCTS_PER_BYTE = 3
+#: Tiles that are multiplied in the time that reading the weights of a block costs.
+READING = 4
 
 
 class Scheme(NamedTuple):
@@ -39,9 +45,23 @@ class Block(NamedTuple):
     across: int
 
 
-def blocks(down: int, across: int, most: int) -> Iterator[Block]:
-    """Cut a grid of tiles into blocks of about ``most``: whole tile rows, or parts of one. The
-    last tile row and column stand in blocks of their own kind, since they may be cut."""
+def cheapest(schemes: Sequence[Scheme], output: tuple[int, int], pairs: int, images: int) -> Scheme:
+    """The scheme that takes least time for ``pairs`` of input and output channels: larger tiles
+    need fewer products, and more bytes of weights. What takes longer hides most of the other."""
+
+    def time(scheme: Scheme) -> int:
+        places = scheme.alpha**2 * pairs
+        products = places * prod(-(-size // scheme.m) for size in output) * images
+        moved = 4 * places * PRODUCTS_PER_BYTE
+        return 10 * max(products, moved) + 3 * min(products, moved)
+
+    return min(schemes, key=time)
+
+
+def blocks(down: int, across: int, most: int, images: int, threads: int) -> Iterator[Block]:
+    """Cut a grid of tiles into blocks of about ``most``: whole tile rows, so many that the threads
+    are done at about the same time, or parts of one. The last tile row and column stand in blocks
+    of their own kind, since they may be cut."""
     if across > most:
         pieces = -(-across // most)
         wide = -(-across // pieces)
@@ -51,7 +71,17 @@ def blocks(down: int, across: int, most: int) -> Iterator[Block]:
                 yield Block(y, 0, 1, wide, rows, whole)
                 yield Block(y, whole * wide, 1, across - whole * wide, rows, 1)
         return
-    rows = min(down, most // across)
+
+    def slowest(rows: int) -> int:
+        """What the thread with most to do has to do, counted in tiles."""
+        whole = (down - 1) // rows
+        sizes = [rows] * whole * images + [down - whole * rows] * images
+        loads = [0] * threads
+        for size in sizes:
+            loads[loads.index(min(loads))] += size * across + READING
+        return max(loads)
+
+    rows = min(range(1, min(down, most // across) + 1), key=slowest)
     whole = (down - 1) // rows
     if whole:
         yield Block(0, 0, rows, across, whole, 1)
