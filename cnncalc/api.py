@@ -173,12 +173,15 @@ def bench(
     engine: "Engine" = "auto",
     weights: str | PathLike[str] | None = None,
     seconds: float = 2.0,
+    compare: Sequence[str] = (),
 ) -> "Bench":
     """Run a network's forward pass here and measure it: ``bench("vgg16").results[0]``.
 
     ``batch`` is a size, or several; ``weights`` a file, ``.npz`` or ``.safetensors``, without it
-    random ones. ``threads`` has no effect on a BLAS that is loaded already. Needs NumPy. Raises
-    SpecError; ValueError if it does not fit in memory, or the weights not to the network.
+    random ones. ``threads`` has no effect on a BLAS that is loaded already. ``compare`` names
+    other engines to run beside it, each in a process of its own: ``["onnxruntime"]``, ``["all"]``.
+    Needs NumPy. Raises SpecError; ValueError if it does not fit in memory, the weights not to
+    the network, or if there is no engine of such a name.
     """
     from .engine.machine import cores, limit_threads
 
@@ -196,6 +199,7 @@ def bench(
         engine=engine,
         weights_file=None if weights is None else fspath(weights),
         seconds=seconds,
+        compare=compare,
     )
 
 

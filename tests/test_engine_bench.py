@@ -4,14 +4,14 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from command_line import complaint, run
 
 import cnncalc
 from cnncalc.analysis.measurements import Ceilings, bound
-from cnncalc.engine import backends, machine
+from cnncalc.engine import backends, fits
 from cnncalc.engine import bench as engine
 from cnncalc.engine.measure import measure, medians, timing
 
@@ -106,11 +106,9 @@ def test_without_numba_it_says_what_is_lost(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_steps_that_fall_back_are_named() -> None:
-    class Program:
-        fallen_back: ClassVar[dict[str, str]] = {"a": "no kernel", "b": "broken", "c": "no kernel"}
-
-    program: Any = Program()
-    assert engine.fallbacks(program) == ["NumPy runs a, c: no kernel", "NumPy runs b: broken"]
+    fallen_back = {"a": "no kernel", "b": "broken", "c": "no kernel"}
+    named = ["NumPy runs a, c: no kernel", "NumPy runs b: broken"]
+    assert engine.fallbacks(fallen_back) == named
 
 
 def test_no_cuda_yet() -> None:
@@ -118,7 +116,7 @@ def test_no_cuda_yet() -> None:
 
 
 def test_what_does_not_fit_is_refused_before_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "free_memory", lambda: 10**6)
+    monkeypatch.setattr(fits, "free_memory", lambda: 10**6)
     monkeypatch.setattr(engine, "network_weights", None)
     text = complaint("bench", "vgg16", "--engine", "numpy", "--batch", "8")
     assert "batch 8 of VGG-16 needs" in text
@@ -172,46 +170,3 @@ def test_the_same_from_python() -> None:
     found = cnncalc.bench("lenet5", batch=[1, 2], engine="numpy", seconds=0.05)
     assert [result.batch for result in found.results] == [1, 2]
     assert found.results[0].images_per_second > 0
-
-
-# ------------------------------------------------------------------------------------- machine
-
-
-def test_the_best_ceilings_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    measured = iter([(5e9, 2e8), (4e9, 3e8), (1e9, 1e8), (9e9, 9e8), (1e9, 1e8)])
-
-    def measure(threads: int) -> Ceilings:
-        flops, moved = next(measured)
-        return Ceilings(flops_per_second=flops, bytes_per_second=moved, method="given")
-
-    monkeypatch.setattr(machine, "measure_ceilings", measure)
-
-    def kept(threads: int) -> tuple[float, float]:
-        found = machine.ceilings(machine.describe(threads))
-        return found.flops_per_second, found.bytes_per_second
-
-    assert [kept(2), kept(2), kept(2)] == [(5e9, 2e8), (5e9, 3e8), (5e9, 3e8)]
-    assert kept(1) == (9e9, 9e8)  # another number of threads is another machine
-    (tmp_path / "cnncalc" / "ceilings.json").write_text("{broken")
-    assert kept(2) == (1e9, 1e8)
-
-
-def test_a_cache_that_cannot_be_written_is_no_cache(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    monkeypatch.setattr(machine, "measure_ceilings", lambda threads: CEILINGS)
-    assert machine.ceilings(machine.describe(1)) == CEILINGS
-
-
-def test_the_machine_has_ceilings() -> None:
-    found = machine.measure_ceilings(1)
-    assert found.flops_per_second > 1e8
-    assert found.bytes_per_second > 1e7
-
-
-def test_free_memory_is_less_than_all() -> None:
-    free, total = machine.free_memory(), machine.total_memory()
-    assert free is None or total is None or 0 < free <= total

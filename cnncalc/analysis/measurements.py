@@ -27,7 +27,7 @@ class Ceilings(msgspec.Struct, frozen=True, kw_only=True):
 
     #: Floating-point operations per second, float32; a multiply-accumulate is two.
     flops_per_second: float
-    #: Bytes per second from and to memory, copying stretches far larger than the caches.
+    #: Bytes per second read from memory, of far more than the caches hold.
     bytes_per_second: float
     method: str
 
@@ -72,10 +72,54 @@ class StepRow(msgspec.Struct, frozen=True, kw_only=True):
     percent_of_bound: float | None = None
 
 
+class PeerResult(msgspec.Struct, frozen=True, kw_only=True):
+    """Another engine on the same network, in the setting in which it was fastest.
+
+    ``failure`` says why there are no numbers, and ``hint`` what to do about it.
+    """
+
+    name: str
+    version: str | None = None
+    setting: str | None = None
+    images_per_second: float | None = None
+    timing: Timing | None = None
+    #: The median seconds for a batch in each round that counts.
+    rounds: tuple[float, ...] = ()
+    #: The largest error of the outputs for one image, relative to the largest output.
+    error: float | None = None
+    #: Our images per second through its own; None if its outputs are wrong.
+    ratio: float | None = None
+    #: Images per second of every setting that was tried.
+    settings: dict[str, float] = {}
+    failure: str | None = None
+    hint: str | None = None
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """How engines were compared, and what stands beside our own speed."""
+
+    method: str
+    #: Of our own engine: what it ran, its medians as above, and the error of its outputs.
+    version: str
+    setting: str
+    rounds: tuple[float, ...]
+    error: float
+    #: Rounds whose calibrations were too far from the best one, and whether enough were not.
+    thrown_away: int
+    quiet: bool
+    #: Seconds of the calibration of each round, the slower one of those around it.
+    calibrations: tuple[float, ...]
+
+
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """One batch size. The times are None if only the plan was asked for."""
+    """One batch size. The times are None if only the plan was asked for.
+
+    With a comparison, they are those of the rounds in which the peers ran too.
+    """
 
     batch: int
+    #: How many of the batch go through the network together; the arena is for so many.
+    images_at_a_time: int
     images_per_second: float | None
     timing: Timing | None
     #: The arena, and the analysis' peak for the same fused graph, which it is to equal.
@@ -84,6 +128,11 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     scratch_bytes: int
     weight_bytes: int
     steps: tuple[StepRow, ...]
+    #: The engines that this one was compared with, in the order asked for.
+    peers: tuple[PeerResult, ...] = ()
+    #: Our images per second through those of the fastest peer whose outputs are right.
+    ratio_to_best: float | None = None
+    comparison: Comparison | None = None
 
 
 class Bench(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,6 +1,9 @@
 """``cnncalc bench``."""
 
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import cast
 
 import click
@@ -27,6 +30,26 @@ class BatchesType(click.ParamType):  # type: ignore[type-arg]
         return tuple(dict.fromkeys(map(int, parts)))
 
 
+class PeersType(click.ParamType):  # type: ignore[type-arg]
+    """Names of engines with commas between them."""
+
+    name = "engines"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        if isinstance(value, tuple):
+            return value
+        from ..engine.peers.registry import chosen
+
+        names = tuple(name.strip() for name in str(value).split(","))
+        try:
+            chosen(names)
+        except ValueError as error:
+            self.fail(str(error), param)
+        return names
+
+
 @click.command(name="bench")
 @spec_argument
 @input_option
@@ -47,7 +70,10 @@ class BatchesType(click.ParamType):  # type: ignore[type-arg]
 @click.option("--weights", "weights_file", type=click.Path(), metavar="FILE",
               help="Weights by layer name, .npz or .safetensors. Without it, random.")  # fmt: skip
 @click.option("--seconds", type=click.FloatRange(0.05, 3600), default=2.0, show_default=True,
-              metavar="S", help="Time to measure each batch size.")  # fmt: skip
+              metavar="S", help="Time to measure each batch size, and each engine.")  # fmt: skip
+@click.option("--compare", type=PeersType(), metavar="NAME,…", default=(),
+              help="Run other engines beside it: torch, torch-compile, onnxruntime, openvino, "
+              "or all.")  # fmt: skip
 @click.option("--layers", is_flag=True, help="Print the time of each step beside its bound.")
 @click.option("--explain", is_flag=True,
               help="Print the plan: kernels, fusions, arena. With --layers, run too.")  # fmt: skip
@@ -56,7 +82,8 @@ class BatchesType(click.ParamType):  # type: ignore[type-arg]
 def command(
     spec: str, shape: Given, settings: tuple[tuple[str, str], ...], device: str,
     batches: tuple[int, ...], threads: int | None, algorithm: str, engine: str, dtype: str,
-    weights_file: str | None, seconds: float, layers: bool, explain: bool, format_: str,
+    weights_file: str | None, seconds: float, compare: tuple[str, ...], layers: bool,
+    explain: bool, format_: str,
 ) -> None:  # fmt: skip
     """Run the forward pass of a network here, and measure it.
 
@@ -75,26 +102,32 @@ def command(
         print_findings(loaded.findings, loaded.sources)
     notes = prepared(threads)
     from ..engine.backends import Engine, NoBackend
-    from ..engine.bench import TooLarge, bench
+    from ..engine.bench import bench
+    from ..engine.compare import EngineFailed
+    from ..engine.fits import TooLarge
     from ..engine.plan import Algorithm
     from ..engine.weights import WeightsError
     from ..report.bench import render, render_json
 
     showing = sys.stderr.isatty()
     try:
-        measured = bench(
-            loaded.graph, source=loaded.citation, batches=batches, threads=threads,
-            algorithm=cast(Algorithm, algorithm), engine=cast(Engine, engine),
-            weights_file=weights_file, seconds=seconds,
-            run=layers or not explain, notes=notes,
-            progress=show if showing else lambda what, share: None,
-        )  # fmt: skip
+        # Without children the system ends this process at once, even in the middle of a long run.
+        with unwinding() if compare else nullcontext():
+            measured = bench(
+                loaded.graph, source=loaded.citation, batches=batches, threads=threads,
+                algorithm=cast(Algorithm, algorithm), engine=cast(Engine, engine),
+                weights_file=weights_file, seconds=seconds, compare=compare,
+                run=layers or bool(compare) or not explain, notes=notes,
+                progress=show if showing else lambda what, share: None,
+            )  # fmt: skip
     except NoBackend as error:
         raise usage_error(str(error), "--engine numpy") from None
     except TooLarge as error:
         raise usage_error(str(error), "a smaller --batch or --input") from None
     except WeightsError as error:
         raise click.UsageError(str(error)) from None
+    except EngineFailed as error:
+        raise click.ClickException(str(error)) from None
     finally:
         if showing:
             click.echo("\r\x1b[K", nl=False, err=True)
@@ -104,6 +137,22 @@ def command(
         width = terminal_width() if sys.stdout.isatty() else None
         text = render(measured, layers=layers, explain=explain, width=width)
     click.echo(text, nl=False)
+
+
+@contextmanager
+def unwinding() -> Iterator[None]:
+    """Let Ctrl-C end the children that run engines first; then it ends this process as it always
+    does."""
+    usual = signal.getsignal(signal.SIGINT)
+    if usual is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, usual)
+        signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, usual)
 
 
 def prepared(threads: int | None) -> list[str]:

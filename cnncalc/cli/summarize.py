@@ -13,6 +13,7 @@ from ..spec import load
 from .convention import ConventionType, reconciliation
 from .options import BytesType, ColumnsType, Given, input_option, set_option, spec_argument
 from .output import fail, is_colored, print_findings, terminal_width, usage_error, write_file
+from .prediction import prediction
 
 #: What a file's ending says of its format.
 ENDINGS = {".md": "markdown", ".csv": "csv", ".json": "json", ".tex": "latex", ".html": "html"}
@@ -49,6 +50,9 @@ class SummarizeCommand(click.Command):
               help="What another tool counts, as a ledger from the exact MACs to its figure: "
               "torchinfo, fvcore, thop, ptflops, ptflops-aten, onnx-tool, calflops, torch."
               )  # fmt: skip
+@click.option("--machine", is_flag=True,
+              help="The least time of each layer on this machine, by its own ceilings (measured "
+              "once, then kept), as cnncalc bench would fuse them: nothing is run.")  # fmt: skip
 @click.option("--format", "format_", type=click.Choice(list(FORMATS)),
               help="As the ending of the --output file says, else table on a terminal and plain "
               "in a pipe.")  # fmt: skip
@@ -59,7 +63,7 @@ class SummarizeCommand(click.Command):
 def command(
     spec: str, shape: Given, settings: tuple[tuple[str, str], ...], batch: int, dtype: str,
     optimizer: str, memory: int | None, columns: list[str] | None, depth: int | None,
-    formulas: bool, convention: str | None, format_: str | None, path: str | None,
+    formulas: bool, convention: str | None, machine: bool, format_: str | None, path: str | None,
     output: str | None, force: bool,
 ) -> None:  # fmt: skip
     """Print the table of a network: shapes, params, MACs, memory, receptive fields.
@@ -83,21 +87,26 @@ def command(
     )  # fmt: skip
     to_file = output not in (None, "-")
     terminal = sys.stdout.isatty() and not to_file
+    predicted = prediction(loaded, batch) if machine else None
     ledger = reconciliation(loaded, convention) if convention else None
+    width = terminal_width() if terminal else None
     try:
         if path is not None:
             from ..report.query import get
 
-            text = get(ledger or summary, path) + "\n"
+            text = get(predicted or ledger or summary, path) + "\n"
+        elif predicted:
+            from ..report.prediction import render as render_prediction
+
+            text = render_prediction(predicted, format_ or usual_format(output, terminal), width)
         elif ledger:
             from ..report.convention import render as render_ledger
 
-            width = terminal_width() if terminal else None
             text = render_ledger(ledger, format_ or usual_format(output, terminal), width)
         else:
             text = render(
                 summary, format_ or usual_format(output, terminal), columns=columns, depth=depth,
-                formulas=formulas, width=terminal_width() if terminal else None,
+                formulas=formulas, width=width,
                 color=terminal and is_colored(sys.stdout),
             )  # fmt: skip
     except ReportError as error:

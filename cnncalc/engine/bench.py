@@ -1,34 +1,29 @@
 """A benchmark: plan a network for each batch size, run it, and say everything about how."""
 
-from collections.abc import Callable, Sequence
-from math import prod
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
-from msgspec.structs import replace
 
-from ..analysis.cost import cost
-from ..analysis.measurements import Bench, Ceilings, Result, StepRow, bound
+from ..analysis.measurements import Bench, Ceilings, Result
 from ..graph import Graph, Input, Node
-from ..units import mebibytes
 from .backends import Engine, choose_backend
-from .machine import ceilings, cores, describe, free_memory
+from .beside import Measured, beside
+from .ceilings import ceilings, faster_than_bound
+from .compare import METHOD as METHOD_BESIDE
+from .compare import Progress
+from .fits import WIDTH, check_memory
+from .machine import cores, describe
 from .measure import METHOD, measure, medians
-from .plan import Algorithm, Kernel, Plan, Program, Step, plan
+from .peers.job import Job
+from .peers.registry import OURS, chosen
+from .plan import Algorithm, Plan, Program, plan
+from .results import measured, result
 from .weight_files import read
-from .weights import Arrays, GivenWeights, Weights, folded
+from .weights import Folded, GivenWeights, Weights
 
-#: Bytes of a value: float32 for now.
-WIDTH = 4
 #: Runs of which each step's median is taken.
 STEP_RUNS = 15
-
-
-class TooLarge(ValueError):
-    """A network that does not fit in memory; nothing was allocated."""
-
-
-#: Called with what is being done, and the share of it that is done.
-Progress = Callable[[str, float], None]
 
 
 def bench(
@@ -43,20 +38,26 @@ def bench(
     seed: int = 0,
     seconds: float = 2.0,
     run: bool = True,
+    compare: Sequence[str] = (),
     notes: Sequence[str] = (),
     progress: Progress = lambda what, share: None,
 ) -> Bench:
     """Measure a network. With ``run`` False, only plan it.
 
-    Raises TooLarge before anything large is allocated, WeightsError for a file that does not fit
-    the network, and NoBackend if the engine asked for cannot run here.
+    ``compare``: names of other engines to run beside it (`peers.registry`). Raises TooLarge
+    before anything large is allocated, WeightsError for a file that does not fit the network,
+    NoBackend if the engine asked for cannot run here, and EngineFailed if it ends on its own.
     """
     backend, said = choose_backend(engine, algorithm)
     said = [*notes, *said]
     machine = describe(threads or cores())
     planned = plan(graph, backend, algorithm)
+    peers = chosen(compare)
     for batch in batches:
-        check_memory(planned, batch, weights_file is not None)
+        check_memory(
+            planned, backend, batch, machine.threads, from_file=weights_file is not None,
+            others=sum(len(peer.settings) for peer in peers if not peer.missing()),
+        )  # fmt: skip
     winograd = any(kernel.algorithm == "winograd" for kernel in planned.kernels)
     if winograd:
         said.append(
@@ -71,25 +72,26 @@ def bench(
             "no order of placing that was tried reaches it"
         )
     limits: Ceilings | None = None
-    arrays: list[Arrays] = []
-    results: list[Result] = []
+    results = [
+        result(planned, batch, backend.images_at_a_time(planned, batch)) for batch in batches
+    ]
     if run:
         progress("measuring the machine", 0)
         limits = ceilings(machine)
         progress("making weights", 0)
         weights = network_weights(graph, planned, weights_file, seed)
-        arrays = [folded(step, weights) for step in planned.steps]
-    for batch in batches:
-        if not run or limits is None:
-            results.append(result(planned, batch))
-            continue
-        program = backend.prepare(planned, arrays, batch, threads=machine.threads)
-        results.append(run_batch(program, limits, seconds, progress))
-        if not all(np.isfinite(output).all() for output in program.outputs):
-            said.append(f"batch {batch}: some outputs are not finite with these weights")
-        said += fallbacks(program)
-        program.close()
-        del program
+        if peers:
+            job = Job(OURS.module, "", graph, 1, machine.threads, weights_file, seed, algorithm,
+                      engine)  # fmt: skip
+            each = beside(planned, peers, job, weights, results, limits, seconds, progress)
+        else:
+            each = alone(backend, planned, weights, results, machine.threads, limits, seconds,
+                         progress)  # fmt: skip
+        results = []
+        for one, fallen_back, more in each:
+            results.append(one)
+            said += [*fallbacks(fallen_back), *more]
+    said += faster_than_bound(results)
     return Bench(
         name=graph.name,
         source=source,
@@ -101,32 +103,41 @@ def bench(
         weights=weights_file or f"random (He), seed {seed}",
         machine=machine,
         ceilings=limits,
-        method=METHOD,
+        method=METHOD_BESIDE if peers else METHOD,
         notes=tuple(dict.fromkeys(said)),
         results=tuple(results),
     )
 
 
-def fallbacks(program: Program) -> list[str]:
+def alone(
+    backend: Any,
+    planned: Plan,
+    weights: Weights,
+    known: Sequence[Result],
+    threads: int,
+    limits: Ceilings,
+    seconds: float,
+    progress: Progress,
+) -> Iterator[Measured]:
+    """The result of each batch size, in this process. ``known`` are those without times."""
+    arrays = Folded(planned.steps, weights)
+    for before in known:
+        batch = before.batch
+        program = backend.prepare(planned, arrays, batch, threads=threads)
+        found = run_batch(program, before, limits, seconds, progress)
+        finite = all(np.isfinite(output).all() for output in program.outputs)
+        said = [] if finite else [f"batch {batch}: some outputs are not finite with these weights"]
+        yield found, program.fallen_back, said
+        program.close()
+        del program
+
+
+def fallbacks(fallen_back: Mapping[str, str]) -> list[str]:
     """Which steps the backend's own kernels do not run, by reason."""
     reasons: dict[str, list[str]] = {}
-    for step, reason in program.fallen_back.items():
+    for step, reason in fallen_back.items():
         reasons.setdefault(reason, []).append(step)
     return [f"NumPy runs {', '.join(steps)}: {reason}" for reason, steps in reasons.items()]
-
-
-def check_memory(planned: Plan, batch: int, from_file: bool) -> None:
-    """Raise TooLarge unless weights, arena and scratch fit in what is free."""
-    weights = planned.weight_values * (2 if from_file else 1)
-    values = weights + batch * planned.arena_values + planned.scratch_values(batch)
-    free = free_memory()
-    if free is not None and values * WIDTH > free:
-        raise TooLarge(
-            f"batch {batch} of {planned.fused.graph.name} needs {mebibytes(values * WIDTH)} "
-            f"(weights {mebibytes(weights * WIDTH)}, arena "
-            f"{mebibytes(batch * planned.arena_values * WIDTH)}, scratch "
-            f"{mebibytes(planned.scratch_values(batch) * WIDTH)}); free: {mebibytes(free)}"
-        )
 
 
 def network_weights(graph: Graph, planned: Plan, file: str | None, seed: int) -> Weights:
@@ -136,73 +147,15 @@ def network_weights(graph: Graph, planned: Plan, file: str | None, seed: int) ->
     return GivenWeights(graph, read(file), used)
 
 
-def run_batch(program: Program, limits: Ceilings, seconds: float, progress: Progress) -> Result:
-    """Measure whole runs, then single steps."""
+def run_batch(
+    program: Program, before: Result, limits: Ceilings, seconds: float, progress: Progress
+) -> Result:
+    """Measure whole runs, then single steps. ``before`` is the result without times."""
     random = np.random.default_rng(1)
-    images = tuple(
-        random.standard_normal(place.shape, dtype=np.float32) for place in program.inputs
-    )
+    images = (random.standard_normal(place.shape, dtype=np.float32) for place in program.inputs)
+    program.run(*images)
     what = f"batch {program.batch}"
-    timing = measure(lambda: program.run(*images), seconds, lambda share: progress(what, share))
+    timing = measure(program.run, seconds, lambda share: progress(what, share))
     runs = max(3, min(STEP_RUNS, round(seconds / timing.median)))
-    times = medians([program.time_steps(*images) for _ in range(runs)])
-    found = result(program.plan, program.batch)
-    steps = (timed(step, time, limits) for step, time in zip(found.steps, times, strict=True))
-    return replace(
-        found,
-        images_per_second=program.batch / timing.median,
-        timing=timing,
-        steps=tuple(steps),
-    )
-
-
-def result(planned: Plan, batch: int) -> Result:
-    """What is known of a batch size before anything runs."""
-    return Result(
-        batch=batch,
-        images_per_second=None,
-        timing=None,
-        arena_bytes=planned.arena_values * batch * WIDTH,
-        peak_bytes=planned.peak_values * batch * WIDTH,
-        scratch_bytes=planned.scratch_values(batch) * WIDTH,
-        weight_bytes=planned.weight_values * WIDTH,
-        steps=tuple(
-            row(planned, step, kernel, batch)
-            for step, kernel in zip(planned.steps, planned.kernels, strict=True)
-        ),
-    )
-
-
-def row(planned: Plan, step: Step, kernel: Kernel, batch: int) -> StepRow:
-    """A step of the plan as a row of the report."""
-    flops = batch * cost(step.node).flops
-    moved = WIDTH * (batch * step.traffic + step.weights)
-    output = step.outputs[0]
-    return StepRow(
-        name=step.name,
-        label=step.node.layer.label(),
-        layers=tuple(node.name for node in step.sources),
-        kernel=kernel.name,
-        algorithm=kernel.algorithm,
-        layout=kernel.layout,
-        output=output.shape,
-        in_place=step.in_place,
-        arena_offset=WIDTH * (batch * planned.slots[output.slot].offset + output.lies.offset),
-        arena_bytes=WIDTH * batch * prod(output.shape),
-        macs=batch * step.macs,
-        flops=flops,
-        bytes=moved,
-        intensity=flops / moved if moved else 0.0,
-    )
-
-
-def timed(step: StepRow, nanoseconds: float, limits: Ceilings) -> StepRow:
-    """A row with its time, and the roofline beside it."""
-    least, by = bound(limits, step.flops, step.bytes)
-    return replace(
-        step,
-        milliseconds=nanoseconds / 1e6,
-        bound_milliseconds=least * 1e3,
-        bound_by=by,
-        percent_of_bound=100 * least * 1e9 / max(nanoseconds, 1),
-    )
+    times = medians([program.time_steps() for _ in range(runs)])
+    return measured(before, timing, times, limits)

@@ -39,6 +39,15 @@ def timed(run: Callable[[], object]) -> float:
     return perf_counter() - before
 
 
+def least(call: Callable[[], object], seconds: float, tries: int = 5) -> float:
+    """The least seconds of a call, tried for so many seconds, and so many times at least."""
+    times: list[float] = []
+    end = perf_counter() + seconds
+    while len(times) < tries or perf_counter() < end:
+        times.append(timed(call))
+    return min(times)
+
+
 def timing(times: Sequence[float]) -> Timing:
     """Median and percentiles, interpolated between neighbours."""
     ordered = sorted(times)

@@ -6,7 +6,7 @@ from textwrap import wrap
 from ..analysis.measurements import Bench, Result, StepRow
 from ..terminal import printable
 from ..units import GIGA, mebibytes, scaled
-from . import json
+from . import compare, json
 from .cells import Cells, Heading
 
 RESULTS = (
@@ -46,6 +46,10 @@ def render(
         rows = [result_row(bench, result) for result in measured]
         lines += ["", *fitted(Cells(RESULTS, rows), width)]
     for result in bench.results:
+        if result.comparison:
+            lines += ["", *fitted(compare.table(result), width)]
+            for text in compare.verdict(result):
+                lines += prose(text, width)
         if explain:
             lines += ["", *prose(arena(result), width), ""]
             lines += fitted(Cells(PLAN, [plan_row(step) for step in result.steps]), width)
@@ -126,8 +130,10 @@ def roofline(bench: Bench, result: Result) -> str:
 def arena(result: Result) -> str:
     """The arena beside the prediction."""
     same = result.arena_bytes == result.peak_bytes
+    some = result.images_at_a_time
+    waves = "" if some == result.batch else f"{some} image{'s' * (some > 1)} at a time; "
     return (
-        f"batch {result.batch}: {len(result.steps)} steps; arena {result.arena_bytes:,} bytes "
+        f"batch {result.batch}: {len(result.steps)} steps; {waves}arena {result.arena_bytes:,} bytes "
         f"({mebibytes(result.arena_bytes)}), {'equal to' if same else 'NOT equal to'} the "
         f"analysis' peak of the fused graph{'' if same else f', {result.peak_bytes:,}'}; scratch "
         f"{mebibytes(result.scratch_bytes)}, weights {mebibytes(result.weight_bytes)}"

@@ -15,11 +15,11 @@ def render(summary: Summary, columns: Sequence[str] | None = None, depth: int | 
     out = StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(column.key for column in table.columns)
-    writer.writerows(map(_inert, cells) for cells in table.rows)
+    writer.writerows(map(inert, cells) for cells in table.rows)
     return out.getvalue()
 
 
-def _inert(cell: str) -> str:
+def inert(cell: str) -> str:
     """A cell that no spreadsheet takes for a formula; the names come from files."""
     if cell[:1] in ("=", "+", "@") or (cell[:1] == "-" and not cell[1:2].isdigit()):
         return f"'{cell}"
