@@ -27,6 +27,8 @@ commands print.
 | 2 | wrong usage: an option, a column, a layer or a path into the JSON that is not there |
 | 3 | a file cannot be read |
 
+Ctrl-C ends every command at once, by the signal itself; shells show that as 130.
+
 Tables go to standard output, findings about a spec that is summarized, explained or expanded to
 standard error. On a terminal a table leaves out the columns for which there is no room, and says
 which; in a pipe it never does. Colours appear on a terminal only, and never with `NO_COLOR` set.

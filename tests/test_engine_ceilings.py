@@ -132,8 +132,8 @@ def test_steps_faster_than_their_bound_are_explained() -> None:
 
     steps = (step("w", "winograd", 250), step("a", "direct", 99), step("b", "direct", None))
     result = Result(
-        batch=1, images_at_a_time=1, images_per_second=1, timing=None, arena_bytes=4, peak_bytes=4, scratch_bytes=0,
-        weight_bytes=0, steps=steps,
+        batch=1, images_at_a_time=1, images_per_second=1, timing=None, arena_bytes=4,
+        peak_bytes=4, scratch_bytes=0, weight_bytes=0, steps=steps,
     )  # fmt: skip
     assert faster_than_bound([result]) == []  # a note of its own says why Winograd is
     (note,) = faster_than_bound(

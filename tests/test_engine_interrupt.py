@@ -28,7 +28,7 @@ def read_until(terminal: int, text: bytes, patience: float = 120) -> bytes:
         ("numpy", 1, b"batch 1 ["),
         ("native", 1, b"making weights"),
         ("native", 1, b"batch 1 ["),
-        ("native", 32, b"batch 32 ["),  # of which one run takes more than a second
+        ("native", 24, b"batch 24 ["),  # of which one run takes more than a second
     ],
 )
 def test_ctrl_c_ends_it_at_once(engine: str, batch: int, doing: bytes) -> None:

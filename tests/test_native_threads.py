@@ -1,23 +1,31 @@
 """The crew of threads: no run is lost, none hangs, whoever sleeps or comes late."""
 
+import faulthandler
 import time
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
 pytest.importorskip("numba", reason="the native engine needs Numba: pip install 'cnncalc[numba]'")
 
-import os
-
 from native_networks import assert_native, layered, native
 
 from cnncalc.engine.cpu.compile import host, loader
 from cnncalc.engine.cpu.kernel import MicroKernel
 from cnncalc.engine.cpu.table import Dimension, Group, Task, table
-from cnncalc.engine.cpu.threads import Crew
+from cnncalc.engine.cpu.threads import Crew, processors
 
-#: CNNCALC_TEST_RUNS=100000 for the whole of it.
-RUNS = int(os.environ.get("CNNCALC_TEST_RUNS", "5000"))
+#: About 30 µs each, where there is a processor for each thread.
+RUNS = 100_000 if processors() > 1 else 5_000
+
+
+@pytest.fixture(autouse=True)
+def _hangs_end() -> Iterator[None]:
+    """A deadlock is a failure: everything ends, with the stack of every thread."""
+    faulthandler.dump_traceback_later(300, exit=True)
+    yield
+    faulthandler.cancel_dump_traceback_later()
 
 
 def counting(values: np.ndarray, width: int, steps: int) -> tuple[np.ndarray, int, list[object]]:
