@@ -133,9 +133,10 @@ def arena(result: Result) -> str:
     some = result.images_at_a_time
     waves = "" if some == result.batch else f"{some} image{'s' * (some > 1)} at a time; "
     return (
-        f"batch {result.batch}: {len(result.steps)} steps; {waves}"
-        f"arena {result.arena_bytes:,} bytes ({mebibytes(result.arena_bytes)}), {'equal to' if same else 'NOT equal to'} the "
-        f"analysis' peak of the fused graph{'' if same else f', {result.peak_bytes:,}'}; scratch "
+        f"batch {result.batch}: {len(result.steps)} steps; {waves}arena "
+        f"{result.arena_bytes:,} bytes ({mebibytes(result.arena_bytes)}), "
+        f"{'equal to' if same else 'NOT equal to'} the analysis' peak of the fused graph"
+        f"{'' if same else f', {result.peak_bytes:,}'}; scratch "
         f"{mebibytes(result.scratch_bytes)}, weights {mebibytes(result.weight_bytes)}"
     )
 

@@ -18,8 +18,9 @@ from .geometry import bins_of, fused_pool, is_depthwise, scheme_of
 from .ir import LANES
 from .numpy_kernels import KERNELS as NUMPY_KERNELS
 from .sweep import Machine
-from .tiled import FEWEST_TILES, MANY_TILES, OWN_CACHE, SHARED_CACHE
+from .tiled import FEWEST_TILES, MANY_TILES, OWN_CACHE
 from .tiling import blocks
+from .winograd_weights import SHARED_CACHE, together
 
 #: Bytes of Numba's compiler, once it is there, of machine code, step tables and threads.
 FIXED = 54 << 20
@@ -46,6 +47,9 @@ def footprint(plan: Plan, forms: Forms, machine: Machine, images: int) -> Footpr
             for tiles in transformed(step, images, machine.threads):
                 size = tiles.places * tiles.channels * tiles.number
                 products = tiles.places * PANEL * LANES * tiles.number
+                if tiles.shared:
+                    panels = whole(step.outputs[0].shape[0]) // (PANEL * LANES)
+                    products *= together(panels, 4 * size, machine.threads)
                 own = [max(own[0], 0 if tiles.shared else size), max(own[1], products)]
                 shared |= {size} if tiles.shared else set()
         elif kernel.name == "direct":

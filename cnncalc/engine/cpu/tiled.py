@@ -9,21 +9,19 @@ Two orders, the same three kinds of task:
   and the panels are divided among the threads, so that each weight is read once.
 """
 
-from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
 from .blocked import Blocked
-from .direct import cut, padded
+from .direct import padded
 from .ir import LANES
 from .kernel import PIXEL, MicroKernel
 from .memory import OWN_BYTES, Memory
 from .sweep import Epilogue, Machine, tiles
 from .table import Dimension, Group, Task, float_word
 from .tiling import Block, Scheme, blocks, parts
-from .winograd import InputTransform, OutputTransform, transformed_weights
+from .winograd import InputTransform, OutputTransform
+from .winograd_weights import SHARED_CACHE, Weights, pack, together
 
-#: Bytes of transformed weights that stay in the shared cache.
-SHARED_CACHE = 12 << 20
 #: Bytes of transformed tiles and products of one block: they share a core's cache with weights.
 OWN_CACHE = 640 << 10
 #: Tiles that are worth a block: below, the weights are read too often.
@@ -64,7 +62,7 @@ class Winograd(NamedTuple):
         cut = blocks(down, across, most, self.images, self.machine.threads)
         return [self.fused(memory, panels, biases, block) for block in cut]
 
-    def fused(self, memory: Memory, panels: list["Weights"], biases: int, block: Block) -> Group:
+    def fused(self, memory: Memory, panels: list[Weights], biases: int, block: Block) -> Group:
         """One group: a unit runs input transform, products and output transform of a block."""
         count = block.rows * block.columns
         transformed, products = (memory.own(n, self.machine.threads) for n in (0, 1))
@@ -98,7 +96,7 @@ class Winograd(NamedTuple):
         return Group(tuple(tasks), barrier=False)
 
     def split(
-        self, memory: Memory, panels: list["Weights"], biases: int, block: Block
+        self, memory: Memory, panels: list[Weights], biases: int, block: Block
     ) -> list[Group]:
         """Some images at a time: all their tiles are transformed; then a unit is a panel."""
         count = block.rows * block.columns
@@ -111,7 +109,7 @@ class Winograd(NamedTuple):
         return groups
 
     def split_at_once(
-        self, memory: Memory, panels: list["Weights"], biases: int, block: Block, count: int
+        self, memory: Memory, panels: list[Weights], biases: int, block: Block, count: int
     ) -> list[Group]:
         """`split` for so many images that their products fit in a core's cache."""
         total, line = count * self.images, block._replace(rows=1)
@@ -125,14 +123,17 @@ class Winograd(NamedTuple):
         )
         enter = self.enter(line, transformed, total, units, 0, blocks=1)
         groups = [Group((enter,))]
-        for panel in panels:
-            reading = (Dimension(panel.number, b=panel.each),)
+        size = 4 * self.places * x.blocks * total * LANES
+        for one in panels:
+            panel = one._replace(together=together(one.number, size, self.machine.threads))
+            parts, blocks = panel.number // panel.together, panel.together * panel.blocks
+            reading = (Dimension(parts, b=panel.each * panel.together),)
             writing = (
                 Dimension(
-                    panel.number,
-                    bias=PIXEL * panel.blocks,
-                    out=y.block * panel.blocks,
-                    residual=rest.block * panel.blocks if rest else 0,
+                    parts,
+                    bias=PIXEL * blocks,
+                    out=y.block * blocks,
+                    residual=rest.block * blocks if rest else 0,
                 ),
             )
             own = 0, OWN_BYTES
@@ -144,7 +145,7 @@ class Winograd(NamedTuple):
                 residual=rest.image if rest else 0,
             )
             tasks += self.leave(block, panel, products, total, biases, writing, OWN_BYTES, image)
-            groups.append(Group(tuple(tasks), barrier=panel is panels[0]))
+            groups.append(Group(tuple(tasks), barrier=panel.first == 0))
         return groups
 
     def only(self, first: int, images: int) -> "Winograd":
@@ -186,7 +187,7 @@ class Winograd(NamedTuple):
 
     def multiply(
         self,
-        panel: "Weights",
+        panel: Weights,
         source: int,
         target: int,
         count: int,
@@ -214,16 +215,17 @@ class Winograd(NamedTuple):
                 self.places,
                 a=self.x.blocks * stride * PIXEL,
                 b=panel.place,
-                out=panel.blocks * count * PIXEL,
+                out=panel.together * panel.blocks * count * PIXEL,
             )
+            each = Dimension(panel.together, b=panel.each, out=panel.blocks * count * PIXEL)
             kernel = MicroKernel("multiply", 1, columns, panel.blocks, activation="none")
-            made.append(Task(kernel, job, units, (place,), *own))
+            made.append(Task(kernel, job, units, (place, each), *own))
         return made
 
     def leave(
         self,
         block: Block,
-        panel: "Weights",
+        panel: Weights,
         source: int,
         count: int,
         biases: int,
@@ -244,7 +246,7 @@ class Winograd(NamedTuple):
                     "a": source + (first * block.columns + start) * PIXEL,
                     "bias": biases + PIXEL * panel.first,
                     "out": y.at((block.y + first) * step, (block.x + start) * step, panel.first),
-                    "a_row": panel.blocks * count * PIXEL,
+                    "a_row": panel.together * panel.blocks * count * PIXEL,
                     "out_row": y.row,
                     "tiles": columns,
                     "a_tile": PIXEL,
@@ -259,7 +261,7 @@ class Winograd(NamedTuple):
                 loops = (
                     image,
                     Dimension(
-                        panel.blocks,
+                        panel.together * panel.blocks,
                         a=count * PIXEL,
                         bias=PIXEL,
                         out=y.block,
@@ -277,59 +279,3 @@ class Winograd(NamedTuple):
                 )
                 made.append(Task(kernel, job, units, loops, a_thread=own))
         return made
-
-
-class Weights(NamedTuple):
-    """Transformed weights [panel][place][input channel][output channel of the panel]: the first
-    output block, number of panels, blocks in each, bytes from a panel and from a place to the
-    next."""
-
-    memory: Memory
-    first: int
-    number: int
-    blocks: int
-    address: int
-    each: int
-    place: int
-    channels: int
-    zeros: int
-
-    def only(self, number: int) -> "Weights":
-        """One of the panels."""
-        return self._replace(
-            first=self.first + number * self.blocks,
-            number=1,
-            address=self.address + number * self.each,
-        )
-
-    def entries(self, block: int) -> int:
-        """The taps: one per input block, ``block`` bytes apart."""
-        whole, left = divmod(self.channels, LANES)
-        counts = [LANES] * whole + [left] * (left > 0)
-        return self.memory.words([(n * block, count) for n, count in enumerate(counts)])
-
-
-def pack(memory: Memory, weight: Any, alpha: int) -> Iterator[Weights]:
-    """The transformed weights of a convolution, in panels of two blocks and perhaps one of one."""
-    xp, (outputs, channels) = memory.xp, weight.shape[:2]
-    places = alpha * alpha
-    zeros = memory.floats(xp.zeros(2 * LANES))
-    for first, count, blocks_each in cut(-(-outputs // LANES), 2):
-        wide = blocks_each * LANES
-        address, packed = memory.room(count, places, channels, wide)
-        for number, panel in enumerate(packed):
-            start = first * LANES + number * wide
-            mine = weight[start : start + wide]
-            panel[..., len(mine) :] = 0
-            panel[..., : len(mine)] = transformed_weights(xp, mine, alpha)
-        yield Weights(
-            memory,
-            first,
-            count,
-            blocks_each,
-            address,
-            4 * places * channels * wide,
-            4 * channels * wide,
-            channels,
-            zeros,
-        )

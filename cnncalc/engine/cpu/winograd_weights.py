@@ -1,0 +1,83 @@
+"""The weights of Winograd's products, transformed and packed, and how many are used at a time."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from .direct import cut
+from .ir import LANES
+from .memory import Memory
+from .winograd import transformed_weights
+
+#: Bytes of transformed weights, or tiles, that stay in the shared cache.
+SHARED_CACHE = 12 << 20
+#: Panels multiplied by one place after the other, at most.
+MOST_TOGETHER = 8
+
+
+class Weights(NamedTuple):
+    """Transformed weights [panel][place][input channel][output channel of the panel]: the first
+    output block, number of panels, blocks in each, bytes from a panel and from a place to the
+    next. So many panels ``together`` are multiplied by a place before the next place is."""
+
+    memory: Memory
+    first: int
+    number: int
+    blocks: int
+    address: int
+    each: int
+    place: int
+    channels: int
+    zeros: int
+    together: int = 1
+
+    def only(self, number: int) -> "Weights":
+        """One of the panels."""
+        return self._replace(
+            first=self.first + number * self.blocks,
+            number=1,
+            address=self.address + number * self.each,
+        )
+
+    def entries(self, block: int) -> int:
+        """The taps: one per input block, ``block`` bytes apart."""
+        whole, left = divmod(self.channels, LANES)
+        counts = [LANES] * whole + [left] * (left > 0)
+        return self.memory.words([(n * block, count) for n, count in enumerate(counts)])
+
+
+def together(panels: int, tiles_bytes: int, threads: int) -> int:
+    """How many panels a thread multiplies by each place of the transformed tiles, one after the
+    other: one while the tiles stay in the shared cache, so that the products stay in its own;
+    else as many as there are for it, so that it reads the tiles once."""
+    if tiles_bytes <= SHARED_CACHE:
+        return 1
+    return max(
+        (n for n in range(1, MOST_TOGETHER + 1) if not panels % n and n * threads <= panels),
+        default=1,
+    )
+
+
+def pack(memory: Memory, weight: Any, alpha: int) -> Iterator[Weights]:
+    """The transformed weights of a convolution, in panels of two blocks and perhaps one of one."""
+    xp, (outputs, channels) = memory.xp, weight.shape[:2]
+    places = alpha * alpha
+    zeros = memory.floats(xp.zeros(2 * LANES))
+    for first, count, blocks_each in cut(-(-outputs // LANES), 2):
+        wide = blocks_each * LANES
+        address, packed = memory.room(count, places, channels, wide)
+        for number, panel in enumerate(packed):
+            start = first * LANES + number * wide
+            mine = weight[start : start + wide]
+            panel[..., len(mine) :] = 0
+            panel[..., : len(mine)] = transformed_weights(xp, mine, alpha)
+        yield Weights(
+            memory,
+            first,
+            count,
+            blocks_each,
+            address,
+            4 * places * channels * wide,
+            4 * channels * wide,
+            channels,
+            zeros,
+        )
