@@ -5,10 +5,12 @@ Two orders, the same three kinds of task:
 * *fused*: a unit is a block of tiles. A thread transforms it with all its channels into memory
   of its own, and streams panel after panel of output channels straight into the output. The
   products never leave the core's cache, but every block reads all weights;
-* *split*: where the weights are larger than the shared cache, all tiles are transformed first,
-  and the panels are divided among the threads, so that each weight is read once.
+* *split*: where the weights are larger than the shared cache, and there are few tiles for each
+  reading or they cannot be shared out evenly, all tiles are transformed first, and the panels are
+  divided among the threads, so that each weight is read once.
 """
 
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 from .blocked import Blocked
@@ -18,17 +20,38 @@ from .kernel import PIXEL, MicroKernel
 from .memory import OWN_BYTES, Memory
 from .sweep import Epilogue, Machine, tiles
 from .table import Dimension, Group, Task, float_word
-from .tiling import Block, Scheme, blocks, parts
+from .tiling import Block, Scheme, blocks, parts, shared_out
 from .winograd import InputTransform, OutputTransform
-from .winograd_weights import SHARED_CACHE, Weights, pack, together
+from .winograd_weights import Weights, pack
 
 #: Bytes of transformed tiles and products of one block: they share a core's cache with weights.
 OWN_CACHE = 640 << 10
 #: Tiles that are worth a block: below, the weights are read too often.
 FEWEST_TILES = 14
+#: Bytes of transformed weights that stay in the shared cache.
+SHARED_CACHE = 12 << 20
+#: Tiles of a block, on the average, that are worth reading weights from memory.
+WORTH_READING = 8
 #: Tiles of which the products with a panel fit in a core's cache.
 MANY_TILES = 200
 ONCE = Dimension(1)
+
+
+def cuts(
+    places: int, channels: int, down: int, across: int, images: int, threads: int
+) -> list[Block]:
+    """The blocks of tiles of a convolution with so many blocks of input channels."""
+    each = 4 * places * (channels + 2) * LANES
+    return list(blocks(down, across, max(FEWEST_TILES, OWN_CACHE // each), images, threads))
+
+
+def is_split(weights: int, cut: Sequence[Block], images: int, threads: int) -> bool:
+    """Whether each weight should be read once, not for every block; ``weights``: their number."""
+    if 4 * weights <= SHARED_CACHE:
+        return False
+    sizes = [b.rows * b.columns for b in cut for _ in range(b.down * b.across * images)]
+    most = max(shared_out(sizes, threads))
+    return sum(sizes) < WORTH_READING * len(sizes) or most * threads > 1.05 * sum(sizes)
 
 
 class Winograd(NamedTuple):
@@ -54,12 +77,10 @@ class Winograd(NamedTuple):
         panels = list(pack(memory, weight, self.scheme.alpha))
         biases = memory.floats(padded(memory.xp, bias, self.y))
         down, across = (-(-size // self.scheme.m) for size in self.output)
-        bytes_of_weights = 4 * self.places * weight.size // self.scheme.r**2
-        if bytes_of_weights > SHARED_CACHE:
+        pairs = weight.size // self.scheme.r**2
+        cut = cuts(self.places, self.x.blocks, down, across, self.images, self.machine.threads)
+        if is_split(self.places * pairs, cut, self.images, self.machine.threads):
             return self.split(memory, panels, biases, Block(0, 0, down, across, 1, 1))
-        each = 4 * self.places * (self.x.blocks + 2) * LANES
-        most = max(FEWEST_TILES, OWN_CACHE // each)
-        cut = blocks(down, across, most, self.images, self.machine.threads)
         return [self.fused(memory, panels, biases, block) for block in cut]
 
     def fused(self, memory: Memory, panels: list[Weights], biases: int, block: Block) -> Group:
@@ -123,17 +144,14 @@ class Winograd(NamedTuple):
         )
         enter = self.enter(line, transformed, total, units, 0, blocks=1)
         groups = [Group((enter,))]
-        size = 4 * self.places * x.blocks * total * LANES
-        for one in panels:
-            panel = one._replace(together=together(one.number, size, self.machine.threads))
-            parts, blocks = panel.number // panel.together, panel.together * panel.blocks
-            reading = (Dimension(parts, b=panel.each * panel.together),)
+        for panel in panels:
+            reading = (Dimension(panel.number, b=panel.each),)
             writing = (
                 Dimension(
-                    parts,
-                    bias=PIXEL * blocks,
-                    out=y.block * blocks,
-                    residual=rest.block * blocks if rest else 0,
+                    panel.number,
+                    bias=PIXEL * panel.blocks,
+                    out=y.block * panel.blocks,
+                    residual=rest.block * panel.blocks if rest else 0,
                 ),
             )
             own = 0, OWN_BYTES
@@ -145,7 +163,7 @@ class Winograd(NamedTuple):
                 residual=rest.image if rest else 0,
             )
             tasks += self.leave(block, panel, products, total, biases, writing, OWN_BYTES, image)
-            groups.append(Group(tuple(tasks), barrier=panel.first == 0))
+            groups.append(Group(tuple(tasks), barrier=panel is panels[0]))
         return groups
 
     def only(self, first: int, images: int) -> "Winograd":
@@ -215,11 +233,10 @@ class Winograd(NamedTuple):
                 self.places,
                 a=self.x.blocks * stride * PIXEL,
                 b=panel.place,
-                out=panel.together * panel.blocks * count * PIXEL,
+                out=panel.blocks * count * PIXEL,
             )
-            each = Dimension(panel.together, b=panel.each, out=panel.blocks * count * PIXEL)
             kernel = MicroKernel("multiply", 1, columns, panel.blocks, activation="none")
-            made.append(Task(kernel, job, units, (place, each), *own))
+            made.append(Task(kernel, job, units, (place,), *own))
         return made
 
     def leave(
@@ -246,7 +263,7 @@ class Winograd(NamedTuple):
                     "a": source + (first * block.columns + start) * PIXEL,
                     "bias": biases + PIXEL * panel.first,
                     "out": y.at((block.y + first) * step, (block.x + start) * step, panel.first),
-                    "a_row": panel.together * panel.blocks * count * PIXEL,
+                    "a_row": panel.blocks * count * PIXEL,
                     "out_row": y.row,
                     "tiles": columns,
                     "a_tile": PIXEL,
@@ -261,7 +278,7 @@ class Winograd(NamedTuple):
                 loops = (
                     image,
                     Dimension(
-                        panel.together * panel.blocks,
+                        panel.blocks,
                         a=count * PIXEL,
                         bias=PIXEL,
                         out=y.block,

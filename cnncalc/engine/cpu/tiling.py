@@ -76,16 +76,21 @@ def blocks(down: int, across: int, most: int, images: int, threads: int) -> Iter
         """What the thread with most to do has to do, counted in tiles."""
         whole = (down - 1) // rows
         sizes = [rows] * whole * images + [down - whole * rows] * images
-        loads = [0] * threads
-        for size in sizes:
-            loads[loads.index(min(loads))] += size * across + READING
-        return max(loads)
+        return max(shared_out([size * across + READING for size in sizes], threads))
 
     rows = min(range(1, min(down, most // across) + 1), key=slowest)
     whole = (down - 1) // rows
     if whole:
         yield Block(0, 0, rows, across, whole, 1)
     yield Block(whole * rows, 0, down - whole * rows, across, 1, 1)
+
+
+def shared_out(sizes: Sequence[int], threads: int) -> list[int]:
+    """What each thread does if whoever is idle takes the next."""
+    loads = [0] * threads
+    for size in sizes:
+        loads[loads.index(min(loads))] += size
+    return loads
 
 
 def parts(

@@ -1,4 +1,4 @@
-"""The weights of Winograd's products, transformed and packed, and how many are used at a time."""
+"""The weights of Winograd's products, transformed and packed."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -8,16 +8,11 @@ from .ir import LANES
 from .memory import Memory
 from .winograd import transformed_weights
 
-#: Bytes of transformed weights, or tiles, that stay in the shared cache.
-SHARED_CACHE = 12 << 20
-#: Panels multiplied by one place after the other, at most.
-MOST_TOGETHER = 8
-
 
 class Weights(NamedTuple):
     """Transformed weights [panel][place][input channel][output channel of the panel]: the first
     output block, number of panels, blocks in each, bytes from a panel and from a place to the
-    next. So many panels ``together`` are multiplied by a place before the next place is."""
+    next."""
 
     memory: Memory
     first: int
@@ -28,7 +23,6 @@ class Weights(NamedTuple):
     place: int
     channels: int
     zeros: int
-    together: int = 1
 
     def only(self, number: int) -> "Weights":
         """One of the panels."""
@@ -43,18 +37,6 @@ class Weights(NamedTuple):
         whole, left = divmod(self.channels, LANES)
         counts = [LANES] * whole + [left] * (left > 0)
         return self.memory.words([(n * block, count) for n, count in enumerate(counts)])
-
-
-def together(panels: int, tiles_bytes: int, threads: int) -> int:
-    """How many panels a thread multiplies by each place of the transformed tiles, one after the
-    other: one while the tiles stay in the shared cache, so that the products stay in its own;
-    else as many as there are for it, so that it reads the tiles once."""
-    if tiles_bytes <= SHARED_CACHE:
-        return 1
-    return max(
-        (n for n in range(1, MOST_TOGETHER + 1) if not panels % n and n * threads <= panels),
-        default=1,
-    )
 
 
 def pack(memory: Memory, weight: Any, alpha: int) -> Iterator[Weights]:
