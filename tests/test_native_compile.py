@@ -12,9 +12,18 @@ import llvmlite.binding as llvm
 from native_networks import assert_native, layered
 
 from cnncalc.engine.cpu import compile as compiling
-from cnncalc.engine.cpu.compile import KernelFailed, Loader, Target, host, object_code, symbol
+from cnncalc.engine.cpu.compile import (
+    Compilable,
+    KernelFailed,
+    Loader,
+    Target,
+    host,
+    object_code,
+    symbol,
+)
 from cnncalc.engine.cpu.kernel import MicroKernel
 from cnncalc.engine.cpu.native import NativeBackend, Unsupported
+from cnncalc.engine.cpu.softmax import SoftmaxKernel
 from cnncalc.engine.cpu.sweep import Machine
 from cnncalc.engine.cpu.winograd import InputTransform, OutputTransform
 
@@ -145,16 +154,16 @@ def test_a_processor_without_fused_multiply_add_is_refused() -> None:
     "kernel",
     [
         MicroKernel("multiply", 2, 7, 2), MicroKernel("multiply", 1, 1, 8),
-        MicroKernel("depthwise", 1, 14),
+        MicroKernel("depthwise", 1, 14), MicroKernel("distance", 1, 3),
+        *(MicroKernel("multiply", 1, 14, 2, 64, activation) for activation in ("gelu", "softplus")),
         MicroKernel("max", 3, 4), MicroKernel("multiply", 1, 14, 2, 4, "silu"), InputTransform(4),
-        InputTransform(6), OutputTransform(6, 4, 4, 3, "hardswish"),
+        SoftmaxKernel(), InputTransform(6), OutputTransform(6, 4, 4, 3, "hardswish"),
+        OutputTransform(6, 4, 4, 4, "mish"),
         OutputTransform(6, 2, 2, 1), OutputTransform(4, 2, 1, 2),
         OutputTransform(6, 4, 4, 4, pool=2),
     ],
     ids=str,
 )  # fmt: skip
-def test_kernels_pass_their_trial_and_are_small(
-    kernel: MicroKernel | InputTransform | OutputTransform, cache: Path
-) -> None:
+def test_kernels_pass_their_trial_and_are_small(kernel: Compilable, cache: Path) -> None:
     assert Loader(host()).load([kernel])[kernel]
     assert len(object_code(kernel, host())) < 24_000

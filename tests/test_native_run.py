@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip("numba", reason="the native engine needs Numba: pip install 'cnncalc[numba]'")
 
+from analysis_networks import Network
 from engine_networks import graphs
 from hypothesis import given, settings
 from native_networks import assert_native, layered
@@ -116,7 +117,9 @@ def test_other_pooling(kind: str, options: dict[str, Any]) -> None:
     [
         ("relu", {}), ("relu6", {}), ("hardtanh", {"min_val": -0.5}), ("silu", {}),
         ("leaky_relu", {"negative_slope": 0.2}), ("sigmoid", {}), ("hardsigmoid", {}),
-        ("hardswish", {}),
+        ("hardswish", {}), ("tanh", {}), ("elu", {"alpha": 0.7}), ("gelu", {}),
+        ("gelu", {"approximate": "tanh"}), ("mish", {}), ("abs", {}),
+        ("softplus", {"beta": 1.5, "threshold": 3}), ("softplus", {"beta": -0.5}),
     ],
     ids=str,
 )  # fmt: skip
@@ -136,6 +139,48 @@ def test_linear(shape: tuple[int, ...], batch: int) -> None:
     assert kernels(program) == {"linear"}
 
 
+@pytest.mark.parametrize("shape", [(10,), (1000,), (16,), (21, 5, 7)], ids=str)
+@pytest.mark.parametrize("beta", [1.0, 0.005])
+def test_softmax(shape: tuple[int, ...], beta: float) -> None:
+    """Of values near 0 and near 139, whose powers float32 does not hold."""
+    graph = layered(shape, ("softplus", {"beta": beta}), ("softmax", {}))
+    program = assert_native(graph, tolerance=1e-5 if beta == 1 else 1e-4)
+    assert kernels(program) == {"pointwise", "softmax"}
+
+
+def test_softmax_of_a_flat_view() -> None:
+    """Of an image of one pixel it is one of channels, of a larger one it is not."""
+    layers: list[tuple[str, dict[str, Any]]] = [("relu", {}), ("flatten", {}), ("softmax", {})]
+    pooled = layered((21, 5, 7), ("global_avg_pool2d", {}), *layers)
+    assert not assert_native(pooled).fallen_back
+    assert assert_native(layered((21, 5, 7), *layers)).fallen_back
+
+
+@pytest.mark.parametrize("kernel", [1, 3])
+@pytest.mark.parametrize("channels", [4, 20])
+def test_connections(channels: int, kernel: int) -> None:
+    reads = [sorted({n % channels, (3 * n + 1) % channels}) for n in range(18)]
+    options = {"out_channels": 18, "kernel_size": kernel, "connections": reads}
+    conv = ("conv2d", options | {"padding": kernel // 2})
+    program = assert_native(layered((channels, 9, 11), conv, ("tanh", {})))
+    assert kernels(program) == {"winograd" if (channels, kernel) == (20, 3) else "direct"}
+
+
+@pytest.mark.parametrize("batch", [1, 5])
+def test_distances_to_codes(batch: int) -> None:
+    program = assert_native(layered((37,), ("tanh", {}), ("rbf", {"out_features": 21})), batch)
+    assert kernels(program) == {"pointwise", "linear"}
+
+
+def test_a_difference_with_its_epilogue() -> None:
+    network = Network(21, 5, 7)
+    first = network.add("a", "conv2d", "input", out_channels=18, kernel_size=1)
+    second = network.add("b", "conv2d", "input", out_channels=18, kernel_size=3, padding=1)
+    network.add("c", "sub", first, second)
+    network.add("d", "abs")
+    assert kernels(assert_native(network.graph())) == {"direct", "pointwise", "winograd"}
+
+
 @settings(max_examples=60, deadline=None)
 @given(graph=graphs())
 def test_any_network_runs_as_its_layers_do(graph: Graph) -> None:
@@ -152,7 +197,7 @@ def test_any_network_runs_as_its_layers_do(graph: Graph) -> None:
         ("mobilenet_v2", (3, 64, 64), True), ("mobilenet_v3_small", (3, 64, 64), True),
         ("efficientnet_b0", (3, 64, 64), True), ("densenet121", (3, 64, 64), True),
         ("squeezenet1_1", (3, 64, 64), True), ("shufflenet_v2_x0_5", (3, 64, 64), False),
-        ("unet", (1, 188, 188), False), ("lenet5", None, False),
+        ("unet", (1, 188, 188), False), ("lenet5", None, True),
     ],
 )  # fmt: skip
 def test_networks_of_the_zoo(name: str, shape: Any, native: bool, algorithm: Algorithm) -> None:

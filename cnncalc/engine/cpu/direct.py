@@ -198,9 +198,11 @@ def linear(
     weight: Any,
     bias: Any,
     epilogue: Epilogue,
+    kind: Kind = "multiply",
 ) -> list[Group]:
     """A fully connected layer on all values of each image: a convolution as large as the image,
     over the images as rows. ``weight``: [out, C·H·W] in the order of [C, H, W]; y has one pixel.
+    With the kind ``distance``, squared distances to the rows of ``weight``.
     """
     residual = epilogue.residual
     epilogue = epilogue._replace(residual=residual and residual.listed(images))
@@ -212,7 +214,7 @@ def linear(
     where = Rectangle(0, 0, images, 1)
     made = []
     for one in panels:
-        made += sweep("multiply", rows, y, 1, one, where, (0, 0), (1, 1), biases, epilogue, machine)
+        made += sweep(kind, rows, y, 1, one, where, (0, 0), (1, 1), biases, epilogue, machine)
     return made
 
 

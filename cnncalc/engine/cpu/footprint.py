@@ -18,9 +18,7 @@ from .geometry import bins_of, fused_pool, is_depthwise, scheme_of
 from .ir import LANES
 from .numpy_kernels import KERNELS as NUMPY_KERNELS
 from .sweep import Machine
-from .tiled import FEWEST_TILES, MANY_TILES, OWN_CACHE
-from .tiling import blocks
-from .winograd_weights import SHARED_CACHE, together
+from .tiled import MANY_TILES, cuts, is_split
 
 #: Bytes of Numba's compiler, once it is there, of machine code, step tables and threads.
 FIXED = 54 << 20
@@ -47,9 +45,6 @@ def footprint(plan: Plan, forms: Forms, machine: Machine, images: int) -> Footpr
             for tiles in transformed(step, images, machine.threads):
                 size = tiles.places * tiles.channels * tiles.number
                 products = tiles.places * PANEL * LANES * tiles.number
-                if tiles.shared:
-                    panels = whole(step.outputs[0].shape[0]) // (PANEL * LANES)
-                    products *= together(panels, 4 * size, machine.threads)
                 own = [max(own[0], 0 if tiles.shared else size), max(own[1], products)]
                 shared |= {size} if tiles.shared else set()
         elif kernel.name == "direct":
@@ -61,6 +56,8 @@ def footprint(plan: Plan, forms: Forms, machine: Machine, images: int) -> Footpr
             other += by_numpy(step, images)
         elif kernel.name == "pool":
             packed.append(pooling_weights(step))
+        elif kernel.name == "softmax":
+            packed.append(whole(shape_read(step)[0]))
         else:
             packed.append(step.weights)
     scratch = sum(shared) + machine.threads * sum(own) + other
@@ -88,18 +85,15 @@ def transformed(step: Step, images: int, threads: int) -> Iterator[Tiles]:
     places, shape = scheme.alpha**2, shape_read(step)
     channels, output = whole(shape[0]), body.shapes(step.node.input_shapes[:1])[0]
     down, across = (-(-size // scheme.m) for size in output[1:])
-    if 4 * places * shape[0] * output[0] > SHARED_CACHE:
+    cut = cuts(places, channels // LANES, down, across, images, threads)
+    if is_split(places * shape[0] * output[0], cut, images, threads):
         count = down * across
         most = max(1, MANY_TILES // count)
         each = -(-images // -(-images // most))
         for number in {min(each, images), images % each} - {0}:
             yield Tiles(channels, places, count * number, True)
         return
-    most = max(FEWEST_TILES, OWN_CACHE // (4 * places * (channels + PANEL * LANES)))
-    number = max(
-        block.rows * block.columns for block in blocks(down, across, most, images, threads)
-    )
-    yield Tiles(channels, places, number, False)
+    yield Tiles(channels, places, max(block.rows * block.columns for block in cut), False)
 
 
 def direct_weights(step: Step, forms: Forms, machine: Machine) -> int:

@@ -5,22 +5,28 @@ from typing import NamedTuple
 from ...graph import Node
 from ...layers import Layer
 from ...layers.activation import (
+    ELU,
+    GELU,
+    Abs,
     Hardsigmoid,
     Hardswish,
     Hardtanh,
     LeakyReLU,
+    Mish,
     ReLU,
     ReLU6,
     Sigmoid,
     SiLU,
+    Softplus,
+    Tanh,
 )
 from ...layers.adaptive_pooling import AvgBins, Bins
 from ...layers.convolution import Conv
 from ...layers.pooling import AvgPool, MaxPool, Pool
 from ..fused import body_of, epilogue_of
+from .activations import Activation
 from .direct import Bin, Sliding
 from .ir import LANES
-from .kernel import Activation
 from .tiling import Scheme, cheapest
 
 INFINITY = float("inf")
@@ -30,7 +36,7 @@ SMALL = 8
 
 
 class Active(NamedTuple):
-    """An activation as kernels have it, with the bounds of a clamp or leaky's slope."""
+    """An activation as kernels have it, with its constants (`activations.activate`)."""
 
     activation: Activation = "clamp"
     lo: float = -INFINITY
@@ -56,6 +62,18 @@ def active(layer: Layer) -> Active | None:
             return Active("hardsigmoid")
         case Hardswish():
             return Active("hardswish")
+        case Tanh():
+            return Active("tanh")
+        case ELU():
+            return Active("elu", lo=layer.alpha)
+        case GELU():
+            return Active("gelu" if layer.approximate == "none" else "gelu_tanh")
+        case Mish():
+            return Active("mish")
+        case Softplus():
+            return Active("softplus", lo=layer.beta, hi=layer.threshold)
+        case Abs():
+            return Active("abs")
     return None
 
 
@@ -63,7 +81,7 @@ def sliding_of(node: Node) -> Sliding | None:
     """How the convolution of a node slides; None for anything else. Pooling cuts its windows at
     the edges instead, and wants no halo."""
     layer = body_of(node.layer)
-    if not isinstance(layer, Conv) or layer.spatial != 2 or layer.connections is not None:
+    if not isinstance(layer, Conv) or layer.spatial != 2:
         return None
     pairs = [
         (layer.axis(option, 0), layer.axis(option, 1))

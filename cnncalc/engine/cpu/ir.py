@@ -9,7 +9,7 @@ variable (``alloca``), which the pass SROA turns into a register.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 
@@ -17,6 +17,15 @@ from itertools import count
 LANES = 16
 VECTOR = f"<{LANES} x float>"
 INTEGERS = f"<{LANES} x i32>"
+#: (eˣ − 1 − x)/x² for |x| ≤ ½·ln 2, the constant first (Cephes, expf.c).
+EXPONENTIAL = (
+    5.0000001201e-1,
+    1.6666665459e-1,
+    4.1665795894e-2,
+    8.3334519073e-3,
+    1.3981999507e-3,
+    1.9875691500e-4,
+)
 
 #: The one argument of every kernel: a record of 64-bit words, by name. Pointers and distances
 #: are in bytes. ``lo`` and ``hi`` are float32 in the low half of their word.
@@ -143,12 +152,32 @@ class Writer:
 
     def choose(self, comparison: str, a: str, b: str) -> str:
         """Lane by lane a where ``a comparison b`` holds, else b."""
-        mask = self.let(f"fcmp {comparison} {VECTOR} {a}, {b}")
-        return self.let(f"select <{LANES} x i1> {mask}, {VECTOR} {a}, {VECTOR} {b}")
+        return self.select(comparison, a, b, a, b)
 
-    def exp(self, x: str) -> str:
-        """eˣ to 1e-7 relative: 2ⁿ·eʳ with r = x − n·ln 2 in two parts, and eʳ by a polynomial
-        (Cephes, expf.c)."""
+    def select(self, comparison: str, a: str, b: str, then: str, otherwise: str) -> str:
+        """Lane by lane ``then`` where ``a comparison b`` holds, else ``otherwise``."""
+        mask = self.let(f"fcmp {comparison} {VECTOR} {a}, {b}")
+        return self.let(f"select <{LANES} x i1> {mask}, {VECTOR} {then}, {VECTOR} {otherwise}")
+
+    def across(self, operation: Callable[[str, str], str], x: str) -> str:
+        """An operation on all lanes of a vector, in every lane."""
+        half = LANES // 2
+        while half:
+            turned = ", ".join(f"i32 {(lane + half) % LANES}" for lane in range(LANES))
+            other = self.let(f"shufflevector {VECTOR} {x}, {VECTOR} poison, {INTEGERS} <{turned}>")
+            x, half = operation(x, other), half // 2
+        return x
+
+    def polynomial(self, coefficients: Sequence[float], x: str) -> str:
+        """Σ coefficient·xⁿ, the constant first."""
+        y = constant(coefficients[-1])
+        for coefficient in coefficients[-2::-1]:
+            y = self.fma(y, x, constant(coefficient))
+        return y
+
+    def exp(self, x: str, minus_one: bool = False) -> str:
+        """eˣ, or eˣ − 1, to 1e-7 relative: 2ⁿ·eʳ with r = x − n·ln 2 in two parts, and eʳ − 1 by
+        a polynomial (Cephes, expf.c)."""
         x = self.larger(constant(-87.3), self.smaller(constant(88.3), x))
         n = self.let(
             f"call {VECTOR} @llvm.rint.v{LANES}f32("
@@ -156,15 +185,13 @@ class Writer:
         )
         r = self.fma(n, constant(-0.693359375), x)
         r = self.fma(n, constant(2.12194440e-4), r)
-        y = constant(1.9875691500e-4)
-        for coefficient in (1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1):
-            y = self.fma(y, r, constant(coefficient))
-        y = self.fma(y, r, constant(5.0000001201e-1))
-        y = self.fma(y, self.binary("fmul", r, r), self.binary("fadd", r, constant(1.0)))
+        y = self.fma(self.polynomial(EXPONENTIAL, r), self.binary("fmul", r, r), r)
         whole = self.let(f"fptosi {VECTOR} {n} to {INTEGERS}")
         biased = self.let(f"add {INTEGERS} {whole}, splat (i32 127)")
         bits = self.let(f"shl {INTEGERS} {biased}, splat (i32 23)")
-        return self.binary("fmul", y, self.let(f"bitcast {INTEGERS} {bits} to {VECTOR}"))
+        power = self.let(f"bitcast {INTEGERS} {bits} to {VECTOR}")
+        rest = self.binary("fadd", power, constant(-1.0)) if minus_one else power
+        return self.fma(power, y, rest)
 
     def text(self) -> str:
         """The whole module."""

@@ -5,6 +5,7 @@ Winograd, linear layers, depthwise convolution, pooling and whatever acts on sin
 
 * what it reads is a list of *taps*, (distance in bytes, channels) each;
 * ``multiply`` multiplies a broadcast input channel by a vector of weights (K steps per tap),
+  ``distance`` squares their difference,
   ``depthwise`` a vector of channels by one of weights, ``max`` takes the larger, and ``fill``
   reads nothing (it stores the bias: the zeros around a tensor);
 * sums begin with the bias (for ``max``, minus infinity);
@@ -17,10 +18,10 @@ to a tensor. Strides, counts and taps are arguments: kernels do not depend on th
 
 from typing import Literal, NamedTuple
 
-from .ir import JOB, LANES, VECTOR, Writer, constant
+from .activations import Activation, activate, bounds
+from .ir import LANES, VECTOR, Writer
 
-Kind = Literal["multiply", "depthwise", "max", "fill"]
-Activation = Literal["none", "clamp", "sigmoid", "silu", "hardsigmoid", "hardswish", "leaky"]
+Kind = Literal["multiply", "distance", "depthwise", "max", "fill"]
 
 #: Bytes of a vector: of one pixel in the layout of blocks of 16 channels.
 PIXEL = 4 * LANES
@@ -72,7 +73,7 @@ class MicroKernel(NamedTuple):
         with w.repeat(w.job("entry_count")):
             here = w.get("ptr", entry)
             x = w.at(a, w.word(here, 0))
-            if self.kind == "multiply":
+            if self.kind in ("multiply", "distance"):
                 channel = w.variable("i64", "0")
                 with w.repeat(w.word(here, 1)):
                     index = w.get("i64", channel)
@@ -91,12 +92,16 @@ class MicroKernel(NamedTuple):
         return [w.at(r, str(c * step)) for r in rows for c in range(self.columns)]
 
     def multiply(self, w: Writer, x: str, a_row: str, b: str, sums: list[list[str]]) -> None:
-        """One input channel: a broadcast value per pixel times a vector of weights per block."""
+        """One input channel: a broadcast value per pixel times a vector of weights per block, or
+        the square of their difference."""
         weights = [w.load(b, PIXEL * block) for block in range(self.blocks)]
         for pixel, place in zip(sums, self.pixels(w, x, a_row, self.step), strict=True):
             value = w.splat(w.let(f"load float, ptr {place}, align 4"))
             for total, weight in zip(pixel, weights, strict=True):
-                w.set(VECTOR, total, w.fma(value, weight, w.get(VECTOR, total)))
+                one, other = value, weight
+                if self.kind == "distance":
+                    one = other = w.binary("fsub", value, weight)
+                w.set(VECTOR, total, w.fma(one, other, w.get(VECTOR, total)))
 
     def take(self, w: Writer, x: str, a_row: str, b: str, sums: list[list[str]]) -> None:
         """One tap of a kind that keeps channels apart."""
@@ -127,39 +132,3 @@ class MicroKernel(NamedTuple):
         starts = [w.at(start, w.times(block, n)) if n else start for n in range(self.blocks)]
         places = zip(*(self.pixels(w, s, row, PIXEL) for s in starts), strict=True)
         return [(v, list(p)) for v, p in zip(values, places, strict=True)]
-
-
-def bounds(w: Writer) -> tuple[str, str]:
-    """The job's ``lo`` and ``hi`` in all lanes."""
-    lo, hi = (w.at("%job", str(8 * JOB.index(name))) for name in ("lo", "hi"))
-    return w.splat(w.let(f"load float, ptr {lo}")), w.splat(w.let(f"load float, ptr {hi}"))
-
-
-def activate(w: Writer, activation: Activation, x: str, lo: str, hi: str) -> str:
-    """The activation of a vector; ``lo`` and ``hi`` bound a clamp, ``lo`` is leaky's slope."""
-    match activation:
-        case "none":
-            return x
-        case "clamp":
-            return w.smaller(hi, w.larger(lo, x))
-        case "leaky":
-            return w.choose("ogt", x, w.binary("fmul", x, lo))
-        case "sigmoid":
-            return w.binary("fdiv", constant(1.0), divisor(w, x))
-        case "silu":
-            return w.binary("fdiv", x, divisor(w, x))
-        case "hardsigmoid":
-            return gate(w, x)
-        case "hardswish":
-            return w.binary("fmul", x, gate(w, x))
-
-
-def divisor(w: Writer, x: str) -> str:
-    """1 + e⁻ˣ."""
-    return w.binary("fadd", constant(1.0), w.exp(w.let(f"fneg {VECTOR} {x}")))
-
-
-def gate(w: Writer, x: str) -> str:
-    """relu6(x + 3)/6."""
-    bounded = w.larger(constant(0.0), w.binary("fadd", x, constant(3.0)))
-    return w.binary("fmul", w.smaller(constant(6.0), bounded), constant(1 / 6))

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from ...graph import Node, Value
 from ...layers.activation import Activation
 from ...layers.convolution import Conv
-from ...layers.merge import Add
+from ...layers.linear import RBF
+from ...layers.merge import Add, Sub
 from ...layers.pooling import MaxPool
 from ...layers.rearrange import Flatten
 from ..plan import Step
@@ -14,7 +15,10 @@ from . import direct as sweeps
 from .blocked import Blocked
 from .forms import Forms
 from .geometry import active, bins_of, convolved, fused_pool, is_mean, scheme_of, sliding_of
+from .kernel import Kind
 from .memory import Memory
+from .numpy_convolution import dense
+from .softmax import softmax as over_channels
 from .sweep import Epilogue, Machine
 from .table import Group
 from .tiled import Winograd
@@ -64,7 +68,7 @@ def direct(at: Lowering, step: Step, arrays: Arrays) -> list[Group]:
         y,
         at.images,
         sliding,
-        arrays["weight"],
+        dense(step.body, arrays["weight"], x.channels)[0],
         arrays.get("bias"),
         step.body.groups,
         at.epilogue(step),
@@ -75,6 +79,8 @@ def winograd(at: Lowering, step: Step, arrays: Arrays) -> list[Group]:
     x, y = at.tensors(step)
     sliding = sliding_of(step.node)
     assert sliding is not None
+    assert isinstance(step.body, Conv)
+    weight = dense(step.body, arrays["weight"], x.channels)[0]
     return Winograd(
         scheme_of(step.node, at.images),
         x,
@@ -85,13 +91,16 @@ def winograd(at: Lowering, step: Step, arrays: Arrays) -> list[Group]:
         at.epilogue(step),
         2 if fused_pool(step.node) else 1,
         at.machine,
-    ).lower(at.memory, arrays["weight"], arrays.get("bias"))
+    ).lower(at.memory, weight, arrays.get("bias"))
 
 
 def linear(at: Lowering, step: Step, arrays: Arrays) -> list[Group]:
     x, y = at.locate(source_of(at.forms, step.node)), at.locate(Value(step.node.index))
-    weight, bias = arrays["weight"], arrays.get("bias")
-    return sweeps.linear(at.memory, at.machine, x, y, at.images, weight, bias, at.epilogue(step))
+    kind: Kind = "distance" if isinstance(step.body, RBF) else "multiply"
+    weight, bias = arrays["codes" if kind == "distance" else "weight"], arrays.get("bias")
+    return sweeps.linear(
+        at.memory, at.machine, x, y, at.images, weight, bias, at.epilogue(step), kind
+    )
 
 
 def pooling(at: Lowering, step: Step, arrays: Arrays) -> list[Group]:
@@ -107,7 +116,8 @@ def pooling(at: Lowering, step: Step, arrays: Arrays) -> list[Group]:
 
 
 def pointwise(at: Lowering, step: Step, arrays: Arrays) -> list[Group]:
-    """Activations, affine layers and sums of two tensors: scale·x + bias, then the epilogue."""
+    """Activations, affine layers, sums and differences of two tensors: scale·x + bias, then the
+    epilogue."""
     x, y = at.tensors(step)
     epilogue, scale, bias = at.epilogue(step), None, None
     if isinstance(step.body, Activation):
@@ -116,6 +126,10 @@ def pointwise(at: Lowering, step: Step, arrays: Arrays) -> list[Group]:
         epilogue = Epilogue(*found)
     elif isinstance(step.body, Add):
         epilogue = epilogue._replace(residual=at.locate(step.node.inputs[1]))
+    elif isinstance(step.body, Sub):
+        epilogue = epilogue._replace(residual=x)
+        x = at.locate(step.node.inputs[1])
+        scale = -at.memory.xp.ones(x.channels)
     else:
         scale, bias = affine(step.body, arrays)
     return sweeps.scaling(at.memory, at.machine, x, y, at.images, scale, bias, epilogue)
@@ -142,13 +156,19 @@ def concat(at: Lowering, step: Step, arrays: Arrays) -> list[Group]:
     return groups
 
 
+def softmax(at: Lowering, step: Step, arrays: Arrays) -> list[Group]:
+    x, y = at.locate(source_of(at.forms, step.node)), at.locate(Value(step.node.index))
+    return over_channels(at.memory, x, y, at.images)
+
+
 def gated(node: Node) -> tuple[int, int]:
     """Which input of a product is the image, and which the factor per channel."""
     return (0, 1) if node.input_shapes[1][1:] == (1, 1) else (1, 0)
 
 
 def source_of(forms: Forms, node: Node) -> Value:
-    """What a linear layer reads: its input, or the image of which that is the flat view."""
+    """What a linear layer or a softmax reads: its input, or the image of which that is the flat
+    view."""
     value = node.inputs[0]
     maker = forms.graph.nodes[value.node]
     return maker.inputs[0] if isinstance(maker.layer, Flatten) else value

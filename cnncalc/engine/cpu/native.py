@@ -7,9 +7,11 @@ from ...layers import Layer
 from ...layers.activation import Activation
 from ...layers.adaptive_pooling import Bins
 from ...layers.convolution import Conv
-from ...layers.linear import Linear
-from ...layers.merge import Add, Concat, Mul
+from ...layers.layer import axis_number
+from ...layers.linear import RBF, Linear
+from ...layers.merge import Add, Concat, Mul, Sub
 from ...layers.pooling import AvgPool, MaxPool
+from ...layers.softmax import Softmax
 from ..fits import Footprint
 from ..fused import PRODUCTS, is_affine
 from ..fusion import FusedGraph
@@ -54,6 +56,7 @@ class NativeBackend:
             Kernel("pointwise", "none", self.can_pointwise, moves, lower.pointwise),
             Kernel("gate", "none", self.can_gate, moves, lower.gating),
             Kernel("concat", "none", self.can_concat, moves, lower.concat),
+            Kernel("softmax", "none", self.can_softmax, moves, lower.softmax),
             Kernel("numpy", "reference", lambda step: True, dear, None),  # type: ignore[arg-type]
         )
 
@@ -131,7 +134,7 @@ class NativeBackend:
 
     def can_linear(self, step: Step) -> bool:
         forms, node = self._known(), step.node
-        if not isinstance(step.body, Linear) or len(node.output_shapes[0]) != 1:
+        if not isinstance(step.body, Linear | RBF) or len(node.output_shapes[0]) != 1:
             return False
         source = lower.source_of(forms, node)
         plain = forms.place(source) and forms.image(source) and forms.halo(source) == Halo()
@@ -150,7 +153,7 @@ class NativeBackend:
 
     def can_pointwise(self, step: Step) -> bool:
         body, shapes = step.body, step.node.input_shapes
-        if isinstance(body, Add):
+        if isinstance(body, Add | Sub):
             fits = len(shapes) == 2 and shapes[0] == shapes[1]
         elif isinstance(body, Activation):
             fits = active(body) is not None and not step.epilogue
@@ -167,6 +170,16 @@ class NativeBackend:
         fits = shapes[gate] == (shapes[image][0], 1, 1) and shapes[image][1:] != (1, 1)
         plain = self._known().halo(factor) == Halo()
         return fits and plain and self.reads(step) and self.is_blocked(step)
+
+    def can_softmax(self, step: Step) -> bool:
+        if not isinstance(step.body, Softmax) or step.epilogue:
+            return False
+        forms, shape = self._known(), step.node.input_shapes[0]
+        source = lower.source_of(forms, step.node)
+        image = forms.image(source) if forms.place(source) else None
+        alike = image is not None and (len(shape) == 3 or image[1:] == (1, 1))
+        along = axis_number(step.body.axis, shape) == 0
+        return alike and along and forms.lanes(source) == LANES and self.reads(step, 0)
 
     def can_concat(self, step: Step) -> bool:
         fits = isinstance(step.body, Concat) and joins_blocks(step.node)

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from .activations import Activation
 from .blocked import Blocked
 from .ir import LANES
-from .kernel import PIXEL, Activation, Kind, MicroKernel
+from .kernel import PIXEL, Kind, MicroKernel
 from .table import Dimension, Group, Task, float_word
 
 #: Multiply-adds of a unit: at most about 20 µs of one core, and not less than 2 µs.
@@ -138,7 +139,7 @@ def sweep(
                 "residual_block": rest.block,
                 "residual_tile": columns * PIXEL,
             }
-        apart = kind != "multiply"
+        apart = kind not in ("multiply", "distance")
         image = Dimension(
             images,
             a=x.image,

@@ -13,16 +13,20 @@ from typing import Any
 import numpy as np
 from llvmlite.binding import ObjectFileRef
 
+from ...layers.activation import ELU, GELU, Mish, Softplus
 from .compile import host, new_engine, object_code, store, symbol
 from .ir import JOB, LANES
 from .kernel import PIXEL, MicroKernel
 from .peak import Ceiling
+from .softmax import SoftmaxKernel
 from .table import float_word
 from .winograd import InputTransform, OutputTransform, input_matrix, output_matrix
 
 #: The largest error of float32 sums of a few hundred products, relative to the largest value.
 TOLERANCE = 1e-5
 TILES = 2
+#: ``lo`` and ``hi`` of the activations to which they are not the bounds of a clamp.
+CONSTANTS = {"leaky": (0.1, 0.0), "elu": (0.7, 0.0), "softplus": (1.5, 5.0)}
 
 
 def run(code: bytes, name: str, job: dict[str, int]) -> None:
@@ -44,6 +48,8 @@ def deviation(kernel: Any, code: bytes, name: str) -> float:
 
     if isinstance(kernel, MicroKernel):
         return gap(*tile(kernel, code, name, values))
+    if isinstance(kernel, SoftmaxKernel):
+        return gap(*softmax(code, name, values))
     if isinstance(kernel, Ceiling):
         return gap(*sums(kernel, code, name, values))
     return gap(*transform(kernel, code, name, values))
@@ -65,7 +71,7 @@ def tile(kernel: MicroKernel, code: bytes, name: str, values: Any) -> tuple[Any,
     bias, residual = values(kernel.blocks, LANES), values(kernel.blocks, pixels * TILES, LANES)
     out = np.full_like(residual, np.nan)
     entries = np.array(taps, dtype=np.int64)
-    lo, hi = (0.1, 0.0) if kernel.activation == "leaky" else (-3.0, 4.0)
+    lo, hi = CONSTANTS.get(kernel.activation, (-3.0, 4.0))
     width = kernel.columns * PIXEL
     job = {"a": a, "b": b, "bias": bias, "out": out, "residual": residual, "entries": entries}
     run(
@@ -91,8 +97,10 @@ def pixel(kernel: MicroKernel, a: Any, b: Any, taps: list[tuple[int, int]]) -> A
     """The sums of one pixel, [blocks, 16]."""
     if kernel.kind == "fill":
         return 0.0
-    if kernel.kind == "multiply":
+    if kernel.kind in ("multiply", "distance"):
         read = np.concatenate([a[at // 4 : at // 4 + count] for at, count in taps])
+        if kernel.kind == "distance":
+            return ((read[:, None, None] - b) ** 2).sum(0)
         return np.tensordot(read, b, 1)
     vectors = [a[at // 4 : at // 4 + LANES] for at, _ in taps]
     if kernel.kind == "max":
@@ -117,6 +125,30 @@ def activated(kernel: MicroKernel | OutputTransform, x: Any, lo: float, hi: floa
             return np.clip(x + 3, 0, 6) / 6
         case "hardswish":
             return x * np.clip(x + 3, 0, 6) / 6
+        case "tanh":
+            return np.tanh(x)
+        case "elu":
+            return ELU(alpha=lo).function(np, x)
+        case "gelu":
+            return GELU().function(np, x)
+        case "gelu_tanh":
+            return GELU(approximate="tanh").function(np, x)
+        case "mish":
+            return Mish().function(np, x)
+        case "softplus":
+            return Softplus(beta=lo, threshold=hi).function(np, x)
+        case "abs":
+            return np.abs(x)
+
+
+def softmax(code: bytes, name: str, values: Any) -> tuple[Any, Any]:
+    """The softmax of some blocks, the last of them with lanes that are no channels."""
+    a, out, added = values(3, LANES), np.full((3, LANES), np.nan, "f"), np.zeros((3, LANES), "f")
+    added[-1, 5:] = -np.inf
+    job = {"a": a.ctypes.data, "b": added.ctypes.data, "out": out.ctypes.data}
+    run(code, name, job | {"tiles": len(a), "a_tile": PIXEL, "out_tile": PIXEL})
+    powers = np.exp(a.astype(float) + added)
+    return out, powers / powers.sum()
 
 
 def sums(kernel: Ceiling, code: bytes, name: str, values: Any) -> tuple[Any, Any]:

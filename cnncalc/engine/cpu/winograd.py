@@ -15,8 +15,9 @@ from itertools import chain
 from math import prod
 from typing import Any, Literal, NamedTuple
 
+from .activations import Activation, activate, bounds
 from .ir import VECTOR, Writer, constant
-from .kernel import PIXEL, Activation, activate, bounds
+from .kernel import PIXEL
 
 Matrix = tuple[tuple[Fraction, ...], ...]
 
