@@ -8,10 +8,11 @@ from typing import Any, get_args, get_type_hints
 import msgspec
 import pytest
 
+from cnncalc.analysis.measurements import Bench
 from cnncalc.analysis.prediction import Prediction
 
 PAGE = (Path(__file__).parent.parent / "docs" / "json.md").read_text(encoding="utf-8")
-DOCUMENTS = [Prediction]
+DOCUMENTS: list[type[msgspec.Struct]] = [Bench, Prediction]
 
 
 def structs(kind: Any) -> Iterator[type[msgspec.Struct]]:
