@@ -48,7 +48,7 @@ class NativeBackend:
             raise Unsupported(f"{self.target.cpu} has neither AVX2 with FMA, nor AVX-512, nor NEON")
         self.machine = Machine(*registers)
         self._forms: tuple[FusedGraph, Forms] | None = None
-        self.kernels = (
+        own = (
             Kernel("winograd", "winograd", self.can_winograd, winograd_cost, lower.winograd),
             Kernel("direct", "direct", self.can_direct, moves, lower.direct),
             Kernel("linear", "direct", self.can_linear, moves, lower.linear),
@@ -57,6 +57,9 @@ class NativeBackend:
             Kernel("gate", "none", self.can_gate, moves, lower.gating),
             Kernel("concat", "none", self.can_concat, moves, lower.concat),
             Kernel("softmax", "none", self.can_softmax, moves, lower.softmax),
+        )
+        self.kernels = (
+            *(kernel._replace(layout=f"nChw{LANES}c") for kernel in own),
             Kernel("numpy", "reference", lambda step: True, dear, None),  # type: ignore[arg-type]
         )
 
