@@ -12,6 +12,7 @@ from engine_networks import graphs
 from hypothesis import given, settings
 from native_networks import assert_native, layered
 
+from cnncalc.engine.cpu.geometry import scheme_of
 from cnncalc.engine.cpu.native import NativeBackend
 from cnncalc.engine.cpu.program import NativeProgram
 from cnncalc.engine.plan import Algorithm, plan
@@ -65,6 +66,28 @@ def test_winograd(
     assert ("pool" in kernels(program)) == (pooled and kernel == 5)
     direct = assert_native(layered((channels[0], *size), *layers), algorithm="direct")
     assert "winograd" not in kernels(direct)
+
+
+@pytest.mark.parametrize(
+    ("size", "kernel", "pooled", "batch", "scheme"),
+    [
+        ((28, 28), 3, True, 1, (4, 6, 3)), ((28, 28), 3, False, 3, (4, 4, 3)),
+        ((14, 14), 3, False, 1, (4, 5, 3)), ((13, 13), 3, False, 3, (4, 5, 3)),
+        ((14, 14), 3, True, 1, (4, 4, 3)), ((40, 40), 3, False, 1, (4, 4, 3)),
+        ((27, 27), 5, False, 2, (3, 4, 5)), ((9, 9), 5, False, 1, (3, 3, 5)),
+        ((8, 8), 5, False, 4, (3, 4, 5)), ((40, 40), 5, False, 1, (2, 2, 5)),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_winograd_tiles(
+    size: tuple[int, int], kernel: int, pooled: bool, batch: int, scheme: tuple[int, int, int]
+) -> None:
+    """Each way to cut an output into tiles is chosen for some, and right."""
+    options = {"out_channels": 40, "kernel_size": kernel, "padding": kernel // 2}
+    layers: list[tuple[str, dict[str, Any]]] = [("conv2d", options), ("relu", {})]
+    layers += [("max_pool2d", {"kernel_size": 2})] * pooled
+    program = assert_native(layered((40, *size), *layers), batch)
+    assert scheme_of(program.plan.steps[0].node, batch) == scheme
 
 
 @pytest.mark.parametrize("batch", [1, 5])

@@ -74,17 +74,17 @@ def shape_read(step: Step) -> tuple[int, ...]:
 
 
 def winograd_weights(step: Step, images: int) -> int:
-    """α² for each pair of channels."""
-    scheme = scheme_of(step.node, images)
-    return scheme.alpha**2 * shape_read(step)[0] * whole(step.outputs[0].shape[0])
+    """All places of a tile for each pair of channels."""
+    pairs = shape_read(step)[0] * whole(step.outputs[0].shape[0])
+    return scheme_of(step.node, images).places * pairs
 
 
 def transformed(step: Step, images: int, threads: int) -> Iterator[Tiles]:
     """The largest tiles that a convolution by Winograd transforms at a time."""
     scheme, body = scheme_of(step.node, images), step.body
-    places, shape = scheme.alpha**2, shape_read(step)
+    places, shape = scheme.places, shape_read(step)
     channels, output = whole(shape[0]), body.shapes(step.node.input_shapes[:1])[0]
-    down, across = (-(-size // scheme.m) for size in output[1:])
+    down, across = scheme.tiles((output[1], output[2]))
     cut = cuts(places, channels // LANES, down, across, images, threads)
     if is_split(places * shape[0] * output[0], cut, images, threads):
         count = down * across

@@ -1,5 +1,6 @@
 """What the native kernels want to know of a layer: how it slides, its bins, its epilogue."""
 
+from math import prod
 from typing import NamedTuple
 
 from ...graph import Node
@@ -30,9 +31,22 @@ from .ir import LANES
 from .tiling import Scheme, cheapest
 
 INFINITY = float("inf")
+#: By kernel size, the usual one first. Larger tiles need fewer products for each output, but lie
+#: outside more where a size does not divide, and have more weights. The error grows with either
+#: side: F(6×6, 3×3) is above 1e-5.
+SCHEMES: dict[int, tuple[Scheme, ...]] = {
+    3: (Scheme(4, 4, 3), Scheme(4, 5, 3), Scheme(4, 6, 3)),
+    5: (Scheme(2, 2, 5), Scheme(3, 3, 5), Scheme(3, 4, 5)),
+}
+#: Tiles for one image alone. Of several, blocks are whole rows of tiles, and at 28×28 two rows of
+#: five tiles do not fill a stride of 14, as two rows of seven do.
+ALONE = Scheme(4, 6, 3)
 #: Outputs of this many rows and columns, or fewer, may be cut into tiles of 2×2: they have 1.8
 #: times the weights, not 4 times.
 SMALL = 8
+#: Outputs of this many columns, or fewer, may be cut into other tiles than the usual ones. Of wider
+#: ones too few fit in a core's cache for products in full strides.
+NARROW = 32
 
 
 class Active(NamedTuple):
@@ -100,8 +114,9 @@ def is_depthwise(node: Node) -> bool:
 def schemes_of(node: Node) -> tuple[Scheme, ...]:
     """Winograd's schemes for a convolution; none where it cannot or should not be used.
 
-    With few channels the transforms outweigh the products that are saved. Of small outputs, the
-    tiles of 4×4 waste much at the edges, and their weights are read for few tiles.
+    With few channels the transforms outweigh the products that are saved. Of small outputs, large
+    tiles waste much at the edges, and their weights are read for few tiles. A pooling wants tiles
+    of even sides.
     """
     sliding, layer = sliding_of(node), body_of(node.layer)
     if sliding is None or not isinstance(layer, Conv) or layer.groups > 1:
@@ -112,10 +127,14 @@ def schemes_of(node: Node) -> tuple[Scheme, ...]:
     pooled = fused_pool(node) is not None
     if min(node.input_shapes[0][0], layer.out_channels) < LANES and not pooled:
         return ()
-    if size == 5:
-        return (Scheme(2, 5),)
-    small = max(convolved(node)) <= SMALL and not pooled
-    return (Scheme(2, 3), Scheme(4, 3)) if small else (Scheme(4, 3),)
+    usual, *others = SCHEMES[size]
+    output = convolved(node)
+    able = [one for one in others if not pooled or one.m % 2 == one.n % 2 == 0]
+    able = able if output[1] <= NARROW else []
+    fewest = min((usual, *able), key=lambda one: one.places * prod(one.tiles(output)))
+    others = [fewest] if fewest != usual else []
+    small = size == 3 and max(output) <= SMALL and not pooled
+    return (Scheme(2, 2, 3), usual, *others) if small else (usual, *others)
 
 
 def scheme_of(node: Node, images: int) -> Scheme:
@@ -123,7 +142,8 @@ def scheme_of(node: Node, images: int) -> Scheme:
     layer = body_of(node.layer)
     assert isinstance(layer, Conv)
     pairs = node.input_shapes[0][0] * layer.out_channels
-    return cheapest(schemes_of(node), convolved(node), pairs, images)
+    able = [one for one in schemes_of(node) if images == 1 or one != ALONE]
+    return cheapest(able, convolved(node), pairs, images)
 
 
 def convolved(node: Node) -> tuple[int, int]:

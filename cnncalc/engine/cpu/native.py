@@ -203,7 +203,7 @@ def pooled(epilogue: tuple[Layer, ...]) -> bool:
 
 
 def winograd_cost(step: Step) -> Cost:
-    """α² products where direct convolution has m²·r²."""
+    """Places of a tile where direct convolution has m·n·r² products."""
     scheme = schemes_of(step.node)[0]
-    products = step.macs * scheme.alpha**2 // (scheme.m * scheme.r) ** 2
+    products = step.macs * scheme.places // (scheme.m * scheme.n * scheme.r**2)
     return Cost(products, step.traffic + step.weights, 1)

@@ -67,19 +67,15 @@ class Winograd(NamedTuple):
     pool: Literal[1, 2]
     machine: Machine
 
-    @property
-    def places(self) -> int:
-        """Products per tile and pair of channels: α²."""
-        return self.scheme.alpha**2
-
     def lower(self, memory: Memory, weight: Any, bias: Any) -> list[Group]:
         """``weight``: [C_out, C_in, r, r]."""
-        panels = list(pack(memory, weight, self.scheme.alpha))
+        panels = list(pack(memory, weight, self.scheme))
         biases = memory.floats(padded(memory.xp, bias, self.y))
-        down, across = (-(-size // self.scheme.m) for size in self.output)
+        down, across = self.scheme.tiles(self.output)
         pairs = weight.size // self.scheme.r**2
-        cut = cuts(self.places, self.x.blocks, down, across, self.images, self.machine.threads)
-        if is_split(self.places * pairs, cut, self.images, self.machine.threads):
+        places, threads = self.scheme.places, self.machine.threads
+        cut = cuts(places, self.x.blocks, down, across, self.images, threads)
+        if is_split(places * pairs, cut, self.images, threads):
             return self.split(memory, panels, biases, Block(0, 0, down, across, 1, 1))
         return [self.fused(memory, panels, biases, block) for block in cut]
 
@@ -87,21 +83,20 @@ class Winograd(NamedTuple):
         """One group: a unit runs input transform, products and output transform of a block."""
         count = block.rows * block.columns
         transformed, products = (memory.own(n, self.machine.threads) for n in (0, 1))
-        step = self.scheme.m // self.pool
-        y, rest, m = self.y, self.epilogue.residual, self.scheme.m
+        y, rest, pool, (m, n, _) = self.y, self.epilogue.residual, self.pool, self.scheme
         units = (
             Dimension(self.images, self.x.image, out=y.image, residual=rest.image if rest else 0),
             Dimension(
                 block.down,
                 a=block.rows * m * self.x.row,
-                out=block.rows * step * y.row,
+                out=block.rows * m // pool * y.row,
                 residual=block.rows * m * rest.row if rest else 0,
             ),
             Dimension(
                 block.across,
-                a=block.columns * m * PIXEL,
-                out=block.columns * step * PIXEL,
-                residual=block.columns * m * PIXEL if rest else 0,
+                a=block.columns * n * PIXEL,
+                out=block.columns * n // pool * PIXEL,
+                residual=block.columns * n * PIXEL if rest else 0,
             ),
         )
         entering = tuple(Dimension(d.size, a=d.a) for d in units)
@@ -135,7 +130,7 @@ class Winograd(NamedTuple):
         """`split` for so many images that their products fit in a core's cache."""
         total, line = count * self.images, block._replace(rows=1)
         m, x, y, rest = self.scheme.m, self.x, self.y, self.epilogue.residual
-        transformed = memory.shared(self.places * x.blocks * total * LANES)
+        transformed = memory.shared(self.scheme.places * x.blocks * total * LANES)
         products = memory.own(1, self.machine.threads)
         units = (
             Dimension(self.images, a=x.image, out=count * PIXEL),
@@ -186,15 +181,15 @@ class Winograd(NamedTuple):
         blocks: int | None = None,
     ) -> Task:
         """Transform tiles into [place][input block][tile][16], ``stride`` tiles apart."""
-        m, x = self.scheme.m, self.x
+        x, (m, n, _) = self.x, self.scheme
         count = x.blocks if blocks is None else blocks
         job = {
-            "a": x.at(block.y * m - self.before[0], block.x * m - self.before[1]),
+            "a": x.at(block.y * m - self.before[0], block.x * n - self.before[1]),
             "out": target,
             "a_row": x.row,
             "out_block": x.blocks * stride * PIXEL,
             "tiles": block.columns,
-            "a_tile": m * PIXEL,
+            "a_tile": n * PIXEL,
             "out_tile": PIXEL,
         }
         loops = (
@@ -230,7 +225,7 @@ class Winograd(NamedTuple):
                 "out_tile": columns * PIXEL,
             }
             place = Dimension(
-                self.places,
+                self.scheme.places,
                 a=self.x.blocks * stride * PIXEL,
                 b=panel.place,
                 out=panel.blocks * count * PIXEL,
@@ -251,30 +246,30 @@ class Winograd(NamedTuple):
         image: Dimension = ONCE,
     ) -> list[Task]:
         """Transform the products back; tiles at the lower and right edge are stored in part."""
-        m, pool, y, rest = self.scheme.m, self.pool, self.y, self.epilogue.residual
-        step, made = m // pool, []
+        y, rest, pool, (m, n, _) = self.y, self.epilogue.residual, self.pool, self.scheme
+        made = []
         for first, rows, height in parts(block.y, block.rows, block.down, self.output[0], m):
             for start, columns, width in parts(
-                block.x, block.columns, block.across, self.output[1], m
+                block.x, block.columns, block.across, self.output[1], n
             ):
                 if height < pool or width < pool:
                     continue
+                top, left = (block.y + first) * m, (block.x + start) * n
                 job = {
                     "a": source + (first * block.columns + start) * PIXEL,
                     "bias": biases + PIXEL * panel.first,
-                    "out": y.at((block.y + first) * step, (block.x + start) * step, panel.first),
+                    "out": y.at(top // pool, left // pool, panel.first),
                     "a_row": panel.blocks * count * PIXEL,
                     "out_row": y.row,
                     "tiles": columns,
                     "a_tile": PIXEL,
-                    "out_tile": step * PIXEL,
+                    "out_tile": n // pool * PIXEL,
                     "lo": float_word(self.epilogue.lo),
                     "hi": float_word(self.epilogue.hi),
                 }
                 if rest:
-                    top, left = (block.y + first) * m, (block.x + start) * m
                     job |= {"residual": rest.at(top, left, panel.first)}
-                    job |= {"residual_row": rest.row, "residual_tile": m * PIXEL}
+                    job |= {"residual_row": rest.row, "residual_tile": n * PIXEL}
                 loops = (
                     image,
                     Dimension(
@@ -287,12 +282,12 @@ class Winograd(NamedTuple):
                     Dimension(
                         rows,
                         a=block.columns * PIXEL,
-                        out=step * y.row,
+                        out=m // pool * y.row,
                         residual=m * rest.row if rest else 0,
                     ),
                 )
                 kernel = OutputTransform(
-                    self.scheme.alpha, m, height, width, self.epilogue.activation, pool
+                    self.scheme.alpha, (m, n), height, width, self.epilogue.activation, pool
                 )
                 made.append(Task(kernel, job, units, loops, a_thread=own))
         return made

@@ -13,24 +13,36 @@ READING = 4
 
 
 class Scheme(NamedTuple):
-    """F(m×m, r×r)."""
+    """F(m×n, r×r): tiles of m rows and n columns of the output."""
 
     m: int
+    n: int
     r: int
 
     @property
-    def alpha(self) -> int:
-        return self.m + self.r - 1
+    def alpha(self) -> tuple[int, int]:
+        """Rows and columns of a tile of the input."""
+        return self.m + self.r - 1, self.n + self.r - 1
+
+    @property
+    def places(self) -> int:
+        """Products for each tile and pair of channels."""
+        return prod(self.alpha)
+
+    def tiles(self, output: tuple[int, int]) -> tuple[int, int]:
+        """Tiles down and across."""
+        return -(-output[0] // self.m), -(-output[1] // self.n)
 
     def halo(
         self, height: int, width: int, output: tuple[int, int], before: tuple[int, int]
     ) -> Halo:
         """The halo that whole tiles read."""
-        after = (
-            max(0, -(-o // self.m) * self.m + self.r - 1 - b - size)
-            for o, b, size in zip(output, before, (height, width), strict=True)
+        down, across = self.tiles(output)
+        return Halo(
+            *before,
+            max(0, down * self.m + self.r - 1 - before[0] - height),
+            max(0, across * self.n + self.r - 1 - before[1] - width),
         )
-        return Halo(*before, *after)
 
 
 class Block(NamedTuple):
@@ -50,8 +62,8 @@ def cheapest(schemes: Sequence[Scheme], output: tuple[int, int], pairs: int, ima
     need fewer products, and more bytes of weights. What takes longer hides most of the other."""
 
     def time(scheme: Scheme) -> int:
-        places = scheme.alpha**2 * pairs
-        products = places * prod(-(-size // scheme.m) for size in output) * images
+        places = scheme.places * pairs
+        products = places * prod(scheme.tiles(output)) * images
         moved = 4 * places * PRODUCTS_PER_BYTE
         return 10 * max(products, moved) + 3 * min(products, moved)
 

@@ -166,17 +166,17 @@ def transform(
     kernel: InputTransform | OutputTransform, code: bytes, name: str, values: Any
 ) -> tuple[Any, Any]:
     """What a transform of Winograd stores and what it should."""
-    alpha = kernel.alpha
+    alpha, beta = kernel.alpha
     if isinstance(kernel, InputTransform):
-        a, out = values(alpha, 2 * alpha, LANES), np.full((alpha**2, TILES, LANES), np.nan, "f")
+        a, out = values(alpha, 2 * beta, LANES), np.full((alpha * beta, TILES, LANES), np.nan, "f")
         job = {"a": a.ctypes.data, "out": out.ctypes.data, "a_row": a.strides[0]}
         job |= {"out_block": out.strides[0], "tiles": TILES}
-        run(code, name, job | {"a_tile": alpha * PIXEL, "out_tile": PIXEL})
-        matrix = np.array(input_matrix(alpha), float)
-        tiles = a.astype(float).reshape(alpha, TILES, alpha, LANES)
-        wanted = np.einsum("pi,itjc,qj->pqtc", matrix, tiles, matrix)
+        run(code, name, job | {"a_tile": beta * PIXEL, "out_tile": PIXEL})
+        left, right = (np.array(input_matrix(size), float) for size in kernel.alpha)
+        tiles = a.astype(float).reshape(alpha, TILES, beta, LANES)
+        wanted = np.einsum("pi,itjc,qj->pqtc", left, tiles, right)
         return out, wanted.reshape(out.shape)
-    a, bias = values(alpha**2, TILES, LANES), values(LANES)
+    a, bias = values(alpha * beta, TILES, LANES), values(LANES)
     residual = values(kernel.rows, TILES * kernel.columns, LANES)
     rows, columns = kernel.rows // kernel.pool, kernel.columns // kernel.pool
     out = np.full((rows, TILES * columns, LANES), np.nan, "f")
@@ -190,9 +190,9 @@ def transform(
         | {"residual_row": residual.strides[0], "residual_tile": kernel.columns * PIXEL}
         | {"lo": float_word(0.1), "hi": float_word(40.0)},
     )
-    matrix = np.array(output_matrix(alpha, kernel.m), float)
-    tiles = a.astype(float).reshape(alpha, alpha, TILES, LANES)
-    sums = np.einsum("ip,pqtc,jq->itjc", matrix, tiles, matrix)
+    left, right = (np.array(m, float) for m in map(output_matrix, kernel.alpha, kernel.size))
+    tiles = a.astype(float).reshape(alpha, beta, TILES, LANES)
+    sums = np.einsum("ip,pqtc,jq->itjc", left, tiles, right)
     sums = sums[: kernel.rows, :, : kernel.columns].reshape(residual.shape) + bias + residual
     wanted = activated(kernel, sums, 0.1, 40.0)[: rows * kernel.pool]
     shape = (rows, kernel.pool, TILES, -1, LANES)

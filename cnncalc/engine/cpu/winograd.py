@@ -1,9 +1,10 @@
 """Winograd's minimal filtering: fewer multiplications for small kernels of stride 1.
 
-F(m×m, r×r) makes m×m outputs from a tile of α×α inputs, α = m + r − 1, by α² multiplications per
-pair of channels instead of m²·r²: Y = Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A. The matrices follow from α − 1
-points (and infinity) by Toom and Cook's polynomial interpolation, transposed. F(4×4, 3×3) and
-F(2×2, 5×5) have the same points, hence the same Bᵀ.
+F(m×n, r×r) makes m×n outputs from a tile of α×β inputs, α = m + r − 1, β = n + r − 1, by α·β
+multiplications per pair of channels instead of m·n·r²: Y = Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A, each side
+with the matrices of its own axis. These follow from α − 1 points (and infinity) by Toom and
+Cook's polynomial interpolation, transposed. F(4×4, 3×3) and F(2×2, 5×5) have the same points,
+hence the same Bᵀ.
 
 Lavin & Gray, Fast algorithms for convolutional neural networks, CVPR 2016. The points
 0, ±1, 1/2, −2 lose half as many digits as 0, ±1, ±2 (Barabasz et al., Error analysis and
@@ -11,20 +12,24 @@ improving the accuracy of Winograd convolution, 2018).
 """
 
 from fractions import Fraction
-from itertools import chain
+from itertools import chain, combinations
 from math import prod
+from operator import eq
 from typing import Any, Literal, NamedTuple
 
 from .activations import Activation, activate, bounds
 from .ir import VECTOR, Writer, constant
 from .kernel import PIXEL
 
-Matrix = tuple[tuple[Fraction, ...], ...]
+Row = tuple[Fraction, ...]
+Matrix = tuple[Row, ...]
 
 #: The points by α.
 POINTS: dict[int, tuple[Fraction, ...]] = {
     4: tuple(map(Fraction, (0, 1, -1))),
     6: tuple(map(Fraction, ("0", "1", "-1", "1/2", "-2"))),
+    7: tuple(map(Fraction, ("0", "1", "-1", "1/2", "-1/2", "-2"))),
+    8: tuple(map(Fraction, ("0", "1", "-1", "3/5", "-3/5", "5/3", "-5/3"))),
 }
 
 
@@ -62,12 +67,12 @@ def output_matrix(alpha: int, m: int) -> Matrix:
     return tuple((*(p**i for p in points), Fraction(i == m - 1)) for i in range(m))
 
 
-def transformed_weights(xp: Any, weight: Any, alpha: int) -> Any:
-    """G g Gᵀ in float64: [C_out, C_in, r, r] → [α², C_in, C_out], by one product with G ⊗ G."""
+def transformed_weights(xp: Any, weight: Any, alpha: tuple[int, int]) -> Any:
+    """G g Gᵀ in float64: [C_out, C_in, r, r] → [α·β, C_in, C_out], by one product with G ⊗ G."""
     outputs, channels, r, _ = weight.shape
-    g = xp.asarray([[float(v) for v in row] for row in weight_matrix(alpha, r)])
+    g, h = (xp.asarray([[float(v) for v in row] for row in weight_matrix(a, r)]) for a in alpha)
     taps = weight.transpose(2, 3, 1, 0).reshape(r * r, -1).astype("float64")
-    return (xp.kron(g, g) @ taps).reshape(alpha * alpha, channels, outputs)
+    return (xp.kron(g, h) @ taps).reshape(prod(alpha), channels, outputs)
 
 
 def combination(w: Writer, coefficients: tuple[Fraction, ...], vectors: list[str]) -> str:
@@ -86,21 +91,59 @@ def combination(w: Writer, coefficients: tuple[Fraction, ...], vectors: list[str
     return total
 
 
-def both_sides(w: Writer, matrix: Matrix, tile: list[list[str]]) -> list[list[str]]:
-    """Write matrix · tile · matrixᵀ, each entry a vector of 16 channels."""
-    columns = [
-        [combination(w, row, list(column)) for row in matrix] for column in zip(*tile, strict=True)
-    ]
-    return [
-        [combination(w, row, list(line)) for row in matrix] for line in zip(*columns, strict=True)
-    ]
+def both_sides(w: Writer, left: Matrix, right: Matrix, tile: list[list[str]]) -> list[list[str]]:
+    """Write left · tile · rightᵀ, each entry a vector of 16 channels."""
+    columns = [product(w, left, list(column)) for column in zip(*tile, strict=True)]
+    return [product(w, right, list(line)) for line in zip(*columns, strict=True)]
+
+
+def product(w: Writer, matrix: Matrix, vectors: list[str]) -> list[str]:
+    """Write matrix · vectors. Points p and −p make columns (of Aᵀ) or rows (of Bᵀ) that differ by
+    signs only; what they share is computed once."""
+    matrix, vectors = paired(w, matrix, vectors)
+    values: dict[int, str] = {}
+    for number, row in enumerate(matrix):
+        if number in values:
+            continue
+        twin = next((k for k, other in enumerate(matrix) if are_twins(row, other)), None)
+        if twin is None:
+            values[number] = combination(w, row, vectors)
+            continue
+        same, opposite = (combination(w, part, vectors) for part in split(row, matrix[twin]))
+        values[number] = w.binary("fadd", same, opposite)
+        values[twin] = w.binary("fsub", same, opposite)
+    return [values[number] for number in range(len(matrix))]
+
+
+def paired(w: Writer, matrix: Matrix, vectors: list[str]) -> tuple[Matrix, list[str]]:
+    """The same product with the sum and the difference of the vectors of twin columns."""
+    columns, vectors = list(zip(*matrix, strict=True)), list(vectors)
+    for one, other in combinations(range(len(columns)), 2):
+        if are_twins(columns[one], columns[other]):
+            columns[one], columns[other] = split(columns[one], columns[other])
+            x, y = vectors[one], vectors[other]
+            vectors[one], vectors[other] = w.binary("fadd", x, y), w.binary("fsub", x, y)
+    return tuple(zip(*columns, strict=True)), vectors
+
+
+def are_twins(one: Row, other: Row) -> bool:
+    """Whether coefficients differ by signs, some of them, but not all."""
+    signs = {a == b for a, b in zip(one, other, strict=True) if a or b}
+    return signs == {True, False} and all(map(eq, map(abs, one), map(abs, other)))
+
+
+def split(row: Row, twin: Row) -> tuple[Row, Row]:
+    """The coefficients that are equal, and those that are opposite."""
+    zero = Fraction(0)
+    same = tuple(a if a == b else zero for a, b in zip(row, twin, strict=True))
+    return same, tuple(a - b for a, b in zip(row, same, strict=True))
 
 
 class InputTransform(NamedTuple):
-    """Bᵀ d B of tiles of one block of channels: ``out_block`` is from one of the α² products
+    """Bᵀ d B of tiles of one block of channels: ``out_block`` is from one of the α·β products
     to the next."""
 
-    alpha: int
+    alpha: tuple[int, int]
 
     def ir(self) -> str:
         w = Writer()
@@ -108,9 +151,10 @@ class InputTransform(NamedTuple):
         row, block = w.job("a_row"), w.job("out_block")
         with w.repeat(w.job("tiles")):
             start, place = w.get("ptr", a), w.get("ptr", out)
-            rows = [w.at(start, w.times(row, i)) for i in range(self.alpha)]
-            tile = [[w.load(r, PIXEL * j) for j in range(self.alpha)] for r in rows]
-            values = both_sides(w, input_matrix(self.alpha), tile)
+            rows = [w.at(start, w.times(row, i)) for i in range(self.alpha[0])]
+            tile = [[w.load(r, PIXEL * j) for j in range(self.alpha[1])] for r in rows]
+            down, across = map(input_matrix, self.alpha)
+            values = both_sides(w, down, across, tile)
             for index, value in enumerate(chain.from_iterable(values)):
                 w.store(value, w.at(place, w.times(block, index)))
             w.advance(a, w.job("a_tile"))
@@ -120,13 +164,13 @@ class InputTransform(NamedTuple):
 
 class OutputTransform(NamedTuple):
     """Aᵀ M A of tiles of one block of channels, then bias, residual, activation, and perhaps the
-    maximum of each 2×2; the first ``rows`` × ``columns`` of the m×m outputs are stored.
+    maximum of each 2×2; the first ``rows`` × ``columns`` of the m×n outputs are stored.
 
-    ``a_row`` is from one of the α² products to the next.
+    ``size``: m and n. ``a_row`` is from one of the α·β products to the next.
     """
 
-    alpha: int
-    m: int
+    alpha: tuple[int, int]
+    size: tuple[int, int]
     rows: int
     columns: int
     activation: Activation = "clamp"
@@ -136,19 +180,20 @@ class OutputTransform(NamedTuple):
         w = Writer()
         names = ("a", "out", "residual")
         a, out, residual = (w.variable("ptr", w.pointer(name)) for name in names)
-        product, bias = w.job("a_row"), w.load(w.pointer("bias"))
+        place, bias = w.job("a_row"), w.load(w.pointer("bias"))
         lo, hi = bounds(w)
         places = [(i, j) for i in range(self.rows) for j in range(self.columns)]
         with w.repeat(w.job("tiles")):
             start = w.get("ptr", a)
             tile = [
                 [
-                    w.load(w.at(start, w.times(product, i * self.alpha + j)))
-                    for j in range(self.alpha)
+                    w.load(w.at(start, w.times(place, i * self.alpha[1] + j)))
+                    for j in range(self.alpha[1])
                 ]
-                for i in range(self.alpha)
+                for i in range(self.alpha[0])
             ]
-            sums = both_sides(w, output_matrix(self.alpha, self.m), tile)
+            down, across = map(output_matrix, self.alpha, self.size)
+            sums = both_sides(w, down, across, tile)
             values = {
                 (i, j): w.variable(VECTOR, w.binary("fadd", sums[i][j], bias)) for i, j in places
             }

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from .direct import cut
 from .ir import LANES
 from .memory import Memory
+from .tiling import Scheme
 from .winograd import transformed_weights
 
 
@@ -39,10 +40,10 @@ class Weights(NamedTuple):
         return self.memory.words([(n * block, count) for n, count in enumerate(counts)])
 
 
-def pack(memory: Memory, weight: Any, alpha: int) -> Iterator[Weights]:
+def pack(memory: Memory, weight: Any, scheme: Scheme) -> Iterator[Weights]:
     """The transformed weights of a convolution, in panels of two blocks and perhaps one of one."""
     xp, (outputs, channels) = memory.xp, weight.shape[:2]
-    places = alpha * alpha
+    places = scheme.places
     zeros = memory.floats(xp.zeros(2 * LANES))
     for first, count, blocks_each in cut(-(-outputs // LANES), 2):
         wide = blocks_each * LANES
@@ -51,7 +52,7 @@ def pack(memory: Memory, weight: Any, alpha: int) -> Iterator[Weights]:
             start = first * LANES + number * wide
             mine = weight[start : start + wide]
             panel[..., len(mine) :] = 0
-            panel[..., : len(mine)] = transformed_weights(xp, mine, alpha)
+            panel[..., : len(mine)] = transformed_weights(xp, mine, scheme.alpha)
         yield Weights(
             memory,
             first,
