@@ -5,6 +5,7 @@ A scaled number is only ever a remark beside the exact one.
 
 MEGA = 10**6
 GIGA = 10**9
+TERA = 10**12
 MIB = 2**20
 
 
@@ -27,6 +28,14 @@ def mebibytes(number: int) -> str:
     while number > 0 and decimals < 6 and number * 10**decimals < 100 * MIB:
         decimals += 1
     return f"{_decimal(number, MIB, decimals)} MiB"
+
+
+def milliseconds(value: float) -> str:
+    """Three digits or more: ``0.0123``, ``4.56``, ``1,234``."""
+    for decimals, limit in ((0, 100), (1, 10), (2, 1), (3, 0.1)):
+        if value >= limit:
+            return f"{value:,.{decimals}f}"
+    return f"{value:.4f}"
 
 
 def _decimal(number: int, unit: int, decimals: int) -> str:

@@ -1,5 +1,7 @@
 """Small networks for the tests of the analyses, made in Python through the builder."""
 
+from typing import Any
+
 from cnncalc.diagnostics import Findings
 from cnncalc.graph import Builder, Graph, Value
 from cnncalc.layers import create
@@ -77,3 +79,11 @@ def vgg16() -> Network:
         network.add(f"dropout{number}", "dropout")
     network.add("fc8", "linear", out_features=1000)
     return network
+
+
+def layered(shape: tuple[int, ...], *layers: tuple[str, dict[str, Any]]) -> Graph:
+    """Layers one after the other."""
+    network = Network(*shape)
+    for number, (kind, options) in enumerate(layers):
+        network.add(f"n{number}", kind, **options)
+    return network.graph()

@@ -1,9 +1,7 @@
 """What the tests of the native engine share: a poisoned run against the layers' own forward."""
 
-from typing import Any
 
 import numpy as np
-from analysis_networks import Network
 from engine_networks import images, reference
 
 from cnncalc.engine.cpu.native import NativeBackend
@@ -44,11 +42,3 @@ def assert_native(
             np.testing.assert_allclose(one, other, rtol=0, atol=tolerance * scale)
     program.close()
     return program
-
-
-def layered(shape: tuple[int, ...], *layers: tuple[str, dict[str, Any]]) -> Graph:
-    """Layers one after the other."""
-    network = Network(*shape)
-    for number, (kind, options) in enumerate(layers):
-        network.add(f"n{number}", kind, **options)
-    return network.graph()

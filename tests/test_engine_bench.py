@@ -111,10 +111,6 @@ def test_steps_that_fall_back_are_named() -> None:
     assert engine.fallbacks(fallen_back) == named
 
 
-def test_no_cuda_yet() -> None:
-    assert "no CUDA engine yet" in complaint("bench", "lenet5", "--device", "cuda")
-
-
 def test_what_does_not_fit_is_refused_before_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fits, "free_memory", lambda: 10**6)
     monkeypatch.setattr(engine, "network_weights", None)

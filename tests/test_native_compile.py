@@ -9,7 +9,8 @@ import pytest
 pytest.importorskip("numba", reason="the native engine needs Numba: pip install 'cnncalc[numba]'")
 
 import llvmlite.binding as llvm
-from native_networks import assert_native, layered
+from analysis_networks import layered
+from native_networks import assert_native
 
 from cnncalc.engine.cpu import compile as compiling
 from cnncalc.engine.cpu.compile import (

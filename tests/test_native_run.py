@@ -7,10 +7,10 @@ import pytest
 
 pytest.importorskip("numba", reason="the native engine needs Numba: pip install 'cnncalc[numba]'")
 
-from analysis_networks import Network
+from analysis_networks import Network, layered
 from engine_networks import graphs
 from hypothesis import given, settings
-from native_networks import assert_native, layered
+from native_networks import assert_native
 
 from cnncalc.engine.cpu.geometry import scheme_of
 from cnncalc.engine.cpu.native import NativeBackend

@@ -9,7 +9,8 @@ import pytest
 
 pytest.importorskip("numba", reason="the native engine needs Numba: pip install 'cnncalc[numba]'")
 
-from native_networks import assert_native, layered, native
+from analysis_networks import layered
+from native_networks import assert_native, native
 
 from cnncalc.engine.cpu.compile import host, loader
 from cnncalc.engine.cpu.kernel import MicroKernel

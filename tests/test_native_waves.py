@@ -5,8 +5,8 @@ import pytest
 
 pytest.importorskip("numba", reason="the native engine needs Numba: pip install 'cnncalc[numba]'")
 
-from analysis_networks import Network
-from native_networks import assert_native, layered, native
+from analysis_networks import Network, layered
+from native_networks import assert_native, native
 
 from cnncalc.engine.cpu.native import NativeBackend
 from cnncalc.engine.plan import Plan, plan

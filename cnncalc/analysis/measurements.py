@@ -23,13 +23,45 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ceilings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the machine can do at best, as measured with the same number of threads."""
+    """What the machine, or its GPU, can do at best, as measured."""
 
-    #: Floating-point operations per second, float32; a multiply-accumulate is two.
+    #: Floating-point operations per second in the type that ran; a multiply-accumulate is two.
     flops_per_second: float
-    #: Bytes per second read from memory, of far more than the caches hold.
+    #: Bytes per second read from memory, of far more than the caches hold; on a GPU, read and
+    #: written by a copy.
     bytes_per_second: float
     method: str
+    #: On a GPU: floating-point operations per second of matrix products, by type.
+    products: dict[str, float] = {}
+
+
+class Gpu(msgspec.Struct, frozen=True, kw_only=True):
+    """A GPU, and the software between it and the engine."""
+
+    name: str
+    #: As CUDA counts.
+    number: int
+    #: The compute capability: "9.0".
+    capability: str
+    multiprocessors: int
+    memory_bytes: int
+    #: Of the L2 cache.
+    cache_bytes: int
+    #: The driver's version, and that of CUDA up to which it goes.
+    driver: str | None
+    cuda: str
+    libraries: dict[str, str]
+
+
+class Execution(msgspec.Struct, frozen=True, kw_only=True):
+    """How a GPU computes, and what of it is timed."""
+
+    #: Whether products of float32 are rounded to TF32's 10 bits.
+    tf32: bool
+    #: The type of sums of products.
+    accumulator: str
+    layout: str
+    timed: str
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +74,67 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     p95: float
     #: The distance between the quartiles, as a share of the median.
     spread: float
+    #: On a GPU a run is a window: so many passes, one after the other; times are those of one.
+    #: None for single runs, and in a comparison, whose rounds differ in it.
+    passes: int | None = None
+
+
+class Latency(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds of passes that are waited for one by one, from launch to end."""
+
+    runs: int
+    p50: float
+    p90: float
+    p99: float
+
+
+class HostCopies(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds to bring a batch to the GPU, and its outputs back. No timing contains them."""
+
+    to_device: float
+    to_host: float
+
+
+class Span(msgspec.Struct, frozen=True, kw_only=True):
+    """What a quantity was at the least, in the middle and at the most."""
+
+    least: float
+    median: float
+    most: float
+
+
+class Energy(msgspec.Struct, frozen=True, kw_only=True):
+    """What a GPU took while passes ran without a gap, and its clocks, which nobody set."""
+
+    seconds: float
+    passes: int
+    joules: float
+    joules_per_image: float
+    watts: float
+    #: The power at which the GPU slows down.
+    limit_watts: float | None
+    sm_mhz: Span
+    memory_mhz: Span
+    celsius: Span
+    #: What kept the clocks down, if anything did.
+    slowed_by: tuple[str, ...]
+    #: Where the joules are from.
+    source: str
+
+
+class NumericCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """How far results are from float64: the L2 norm of the difference, relative to that of what
+    is right."""
+
+    #: Of the batch, how many images were compared.
+    images: int
+    #: Of the network's outputs.
+    outputs: float
+    #: The largest of a single step, given the inputs that it had; which step; what is allowed.
+    worst: float
+    worst_step: str
+    limit: float
+    passed: bool
 
 
 class StepRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +163,9 @@ class StepRow(msgspec.Struct, frozen=True, kw_only=True):
     bound_milliseconds: float | None = None
     bound_by: Literal["compute", "memory"] | None = None
     percent_of_bound: float | None = None
+    #: On a GPU: what the kernel chose (plan, engine, launch), and its relative error (L2).
+    plan: str | None = None
+    error: float | None = None
 
 
 class PeerResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,6 +229,16 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     #: Our images per second through those of the fastest peer whose outputs are right.
     ratio_to_best: float | None = None
     comparison: Comparison | None = None
+    #: Floating-point operations, and bytes of least traffic, of all steps through the median time.
+    flops_per_second: float | None = None
+    bytes_per_second: float | None = None
+    #: On a GPU.
+    latency: Latency | None = None
+    host_copies: HostCopies | None = None
+    energy: Energy | None = None
+    check: NumericCheck | None = None
+    #: CUDA graphs that a pass is; 0 if its steps are launched one by one.
+    graphs: int | None = None
 
 
 class Bench(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,6 +258,9 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
     method: str
     notes: tuple[str, ...]
     results: tuple[Result, ...]
+    #: On a GPU.
+    gpu: Gpu | None = None
+    execution: Execution | None = None
 
 
 def bound(ceilings: Ceilings, flops: int, moved: int) -> tuple[float, Literal["compute", "memory"]]:

@@ -50,12 +50,27 @@ class PeersType(click.ParamType):  # type: ignore[type-arg]
         return names
 
 
+class DeviceType(click.ParamType):  # type: ignore[type-arg]
+    """The name of a device."""
+
+    name = "device"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        kind, colon, number = str(value).partition(":")
+        numbered = kind == "cuda" and number.isdecimal() and len(number) < 4
+        if not (numbered if colon else kind in ("cpu", "cuda", "auto")):
+            self.fail(f"{value!r} is no device; allowed: cpu, cuda, cuda:N, auto", param)
+        return str(value)
+
+
 @click.command(name="bench")
 @spec_argument
 @input_option
 @set_option
-@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True,
-              help="Where to run.")  # fmt: skip
+@click.option("--device", type=DeviceType(), metavar="cpu|cuda|cuda:N|auto", default="cpu",
+              show_default=True, help="Where to run. auto: on a GPU if there is one.")  # fmt: skip
 @click.option("--batch", "batches", type=BatchesType(), metavar="N,…", default=(1,),
               help="Batch sizes, with commas between them. Without it 1.")  # fmt: skip
 @click.option("--threads", type=click.IntRange(1, 1024), metavar="N",
@@ -63,10 +78,13 @@ class PeersType(click.ParamType):  # type: ignore[type-arg]
 @click.option("--algorithm", type=click.Choice(["auto", "direct", "winograd"]), default="auto",
               show_default=True, help="Of convolutions: what is fastest, or one of them "
               "wherever it can be.")  # fmt: skip
-@click.option("--engine", type=click.Choice(["auto", "native", "numpy"]), default="auto",
-              show_default=True, help="Native kernels where they can run, or NumPy's.")  # fmt: skip
-@click.option("--dtype", type=click.Choice(["float32"]), default="float32", show_default=True,
-              help="Type of all values.")  # fmt: skip
+@click.option("--engine", type=click.Choice(["auto", "native", "numpy", "cudnn"]),
+              default="auto", show_default=True, help="On a CPU native kernels where they can "
+              "run, or NumPy's; on a GPU cuDNN with native kernels, or these alone.")  # fmt: skip
+@click.option("--dtype", type=click.Choice(["float32", "tf32", "float16", "bfloat16"]),
+              default="float32", show_default=True,
+              help="Type of all values; on a CPU float32. tf32: float32, but multiplied with 10 "
+              "bits. Sums are float32.")  # fmt: skip
 @click.option("--weights", "weights_file", type=click.Path(), metavar="FILE",
               help="Weights by layer name, .npz or .safetensors. Without it, random.")  # fmt: skip
 @click.option("--seconds", type=click.FloatRange(0.05, 3600), default=2.0, show_default=True,
@@ -90,10 +108,9 @@ def command(
     SPEC is a path, - for standard input, or the name of a built-in architecture. The network
     runs for real, on random images: batch norm folded, activations and residuals fused, every
     tensor in one arena whose size is the predicted peak. Needs NumPy: pip install
-    'cnncalc[engine]'.
+    'cnncalc[engine]'; on an NVIDIA GPU pip install 'cnncalc[cuda13]', or cuda12, as the driver
+    has it.
     """
-    if device == "cuda":
-        raise usage_error("this build has no CUDA engine yet", "--device cpu")
     loaded = load(spec, values=dict(settings), shape=shape)
     report_unusable(loaded)
     if loaded.findings.failed or loaded.graph is None:
@@ -116,12 +133,13 @@ def command(
             measured = bench(
                 loaded.graph, source=loaded.citation, batches=batches, threads=threads,
                 algorithm=cast(Algorithm, algorithm), engine=cast(Engine, engine),
+                device=device, dtype=dtype,
                 weights_file=weights_file, seconds=seconds, compare=compare,
                 run=layers or bool(compare) or not explain, notes=notes,
                 progress=show if showing else lambda what, share: None,
             )  # fmt: skip
     except NoBackend as error:
-        raise usage_error(str(error), "--engine numpy") from None
+        raise usage_error(str(error), error.hint) from None
     except TooLarge as error:
         raise usage_error(str(error), "a smaller --batch or --input") from None
     except WeightsError as error:

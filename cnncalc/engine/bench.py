@@ -1,13 +1,13 @@
 """A benchmark: plan a network for each batch size, run it, and say everything about how."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from ..analysis.measurements import Bench, Ceilings, Result
+from ..analysis.measurements import Bench, Ceilings, Execution, Gpu, Machine, Result
 from ..graph import Graph, Input, Node
-from .backends import Engine, choose_backend
+from .backends import Engine, NoBackend, choose_backend
 from .beside import Measured, beside
 from .ceilings import ceilings, faster_than_bound
 from .compare import METHOD as METHOD_BESIDE
@@ -34,6 +34,8 @@ def bench(
     threads: int | None = None,
     algorithm: Algorithm = "auto",
     engine: Engine = "auto",
+    device: str = "cpu",
+    dtype: str = "float32",
     weights_file: str | None = None,
     seed: int = 0,
     seconds: float = 2.0,
@@ -44,20 +46,23 @@ def bench(
 ) -> Bench:
     """Measure a network. With ``run`` False, only plan it.
 
-    ``compare``: names of other engines to run beside it (`peers.registry`). Raises TooLarge
-    before anything large is allocated, WeightsError for a file that does not fit the network,
-    NoBackend if the engine asked for cannot run here, and EngineFailed if it ends on its own.
+    ``device``, ``engine`` and ``dtype``: see `choose_backend`. ``compare``: names of other engines
+    to run beside it (`peers.registry`). Raises TooLarge before anything large is allocated,
+    WeightsError for a file that does not fit the network, NoBackend if what was asked for cannot
+    run here, and EngineFailed if it ends on its own.
     """
-    backend, said = choose_backend(engine, algorithm)
+    backend, said = choose_backend(engine, algorithm, device, dtype, run=run)
     said = [*notes, *said]
     machine = describe(threads or cores())
+    place = place_of(backend, machine)
+    try:
+        peers = chosen(compare, place.device)
+    except ValueError as error:
+        raise NoBackend(str(error), "cnncalc bench --help") from None
     planned = plan(graph, backend, algorithm)
-    peers = chosen(compare)
     for batch in batches:
-        check_memory(
-            planned, backend, batch, machine.threads, from_file=weights_file is not None,
-            others=sum(len(peer.settings) for peer in peers if not peer.missing()),
-        )  # fmt: skip
+        others = sum(len(peer.settings) for peer in peers if not peer.missing())
+        place.check_memory(planned, batch, weights_file is not None, others)
     winograd = any(kernel.algorithm == "winograd" for kernel in planned.kernels)
     if winograd:
         said.append(
@@ -68,25 +73,25 @@ def bench(
         said.append("no kernel of this engine does Winograd: all convolutions are direct")
     if planned.slack:
         said.append(
-            f"the arena is {planned.slack * WIDTH:,} bytes per image larger than the peak: "
+            f"the arena is {planned.slack * place.width:,} bytes per image larger than the peak: "
             "no order of placing that was tried reaches it"
         )
     limits: Ceilings | None = None
     results = [
-        result(planned, batch, backend.images_at_a_time(planned, batch)) for batch in batches
+        result(planned, batch, backend.images_at_a_time(planned, batch), place.width)
+        for batch in batches
     ]
     if run:
         progress("measuring the machine", 0)
-        limits = ceilings(machine)
+        limits = place.ceilings()
         progress("making weights", 0)
         weights = network_weights(graph, planned, weights_file, seed)
+        job = Job(OURS.module, "", graph, 1, machine.threads, weights_file, seed, algorithm,
+                  engine, place.device, place.dtype)  # fmt: skip
         if peers:
-            job = Job(OURS.module, "", graph, 1, machine.threads, weights_file, seed, algorithm,
-                      engine)  # fmt: skip
             each = beside(planned, peers, job, weights, results, limits, seconds, progress)
         else:
-            each = alone(backend, planned, weights, results, machine.threads, limits, seconds,
-                         progress)  # fmt: skip
+            each = place.alone(job, planned, weights, results, limits, seconds, progress)
         results = []
         for one, fallen_back, more in each:
             results.append(one)
@@ -96,17 +101,95 @@ def bench(
         name=graph.name,
         source=source,
         inputs={n.name: n.output_shapes[0] for n in graph.nodes if isinstance(n.layer, Input)},
-        device="cpu",
+        device=place.device,
         engine=backend.name,
         algorithm=algorithm,
-        dtype="float32",
+        dtype=place.dtype,
         weights=weights_file or f"random (He), seed {seed}",
         machine=machine,
         ceilings=limits,
-        method=METHOD_BESIDE if peers else METHOD,
+        method=place.method(bool(peers)),
         notes=tuple(dict.fromkeys(said)),
         results=tuple(results),
+        gpu=place.gpu,
+        execution=place.execution,
     )
+
+
+class Place(Protocol):
+    """Where a benchmark runs: a CPU, or a device (`cuda.bench.OnCuda`)."""
+
+    @property
+    def device(self) -> str:
+        """cpu, cuda, or cuda:1."""
+
+    @property
+    def dtype(self) -> str:
+        """What it computes in."""
+
+    @property
+    def width(self) -> int:
+        """Bytes of a value."""
+
+    @property
+    def gpu(self) -> Gpu | None:
+        """The device, once its ceilings are known."""
+
+    @property
+    def execution(self) -> Execution | None:
+        """How the device computes, once something has run."""
+
+    def method(self, beside: bool) -> str:
+        """How time is taken, alone or beside other engines."""
+
+    def check_memory(self, planned: Plan, batch: int, from_file: bool, others: int) -> None:
+        """Raise TooLarge unless a batch fits, with so many other engines."""
+
+    def ceilings(self) -> Ceilings:
+        """What the place can do at best."""
+
+    def alone(
+        self, job: Job, planned: Plan, weights: Weights, known: Sequence[Result],
+        limits: Ceilings, seconds: float, progress: Progress,
+    ) -> Iterator[Measured]:  # fmt: skip
+        """The result of each batch size, in this process. ``known`` are those without times."""
+
+
+def place_of(backend: Any, machine: Machine) -> Place:
+    """Where a backend runs."""
+    if hasattr(backend, "device"):
+        from .cuda.bench import OnCuda
+
+        return OnCuda(backend)
+    return OnCpu(backend, machine)
+
+
+class OnCpu(NamedTuple):
+    """This machine's CPU."""
+
+    backend: Any
+    machine: Machine
+    device: str = "cpu"
+    dtype: str = "float32"
+    width: int = WIDTH
+    gpu: Gpu | None = None
+    execution: Execution | None = None
+
+    def method(self, beside: bool) -> str:
+        return METHOD_BESIDE if beside else METHOD
+
+    def check_memory(self, planned: Plan, batch: int, from_file: bool, others: int) -> None:
+        threads = self.machine.threads
+        check_memory(planned, self.backend, batch, threads, from_file=from_file, others=others)
+
+    def ceilings(self) -> Ceilings:
+        return ceilings(self.machine)
+
+    def alone(
+        self, job: Job, planned: Plan, weights: Weights, known: Sequence[Result],
+        limits: Ceilings, seconds: float, progress: Progress,
+    ) -> Iterator[Measured]:  # fmt: skip
+        return alone(self.backend, planned, weights, known, job.threads, limits, seconds, progress)
 
 
 def alone(

@@ -42,8 +42,9 @@ def beside(
             job._replace(batch=batch), setting(planned), peers, expected,
             seconds=seconds, progress=progress,
         )  # fmt: skip
-        said = doubts(found, batch)
-        if any(error > WRONG for error in errors(found)):
+        wrong = WRONG[job.dtype]
+        said = doubts(found, batch, wrong)
+        if any(error > wrong for error in errors(found)):
             amplified = amplification(job.graph, weights, images, expected)
             if amplified > SENSITIVE:
                 said.append(
@@ -51,6 +52,9 @@ def beside(
                     f"2^24 change its outputs by {amplified:.0e}, so large errors say little"
                 )
         alone = measured(before, found.timing, found.steps, limits)
+        if found.observed is not None:
+            alone = found.observed.added(alone)
+            said += found.observed.said
         whole = replace(
             alone,
             peers=found.peers,
@@ -76,7 +80,7 @@ def setting(planned: Plan) -> str:
     return f"{planned.backend}, Winograd in {winograd} of {len(products)} layers"
 
 
-def doubts(found: Compared, batch: int) -> list[str]:
+def doubts(found: Compared, batch: int, wrong: float) -> list[str]:
     """What must be said of a comparison that is not as it should be."""
     said = []
     if not found.comparison.quiet:
@@ -84,7 +88,7 @@ def doubts(found: Compared, batch: int) -> list[str]:
             f"batch {batch}: the machine was never quiet for long enough; the quietest rounds "
             "count, and ratios may be off"
         )
-    if not found.comparison.error <= WRONG:
+    if not found.comparison.error <= wrong:
         said.append(
             f"batch {batch}: our own outputs are wrong (error {found.comparison.error:.1e}): "
             "there are no ratios"

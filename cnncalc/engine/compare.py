@@ -4,7 +4,7 @@ turns, outputs checked."""
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
@@ -12,15 +12,15 @@ from ..analysis.measurements import Comparison, PeerResult, Timing
 from .measure import timing
 from .peers.child import Child, ChildFailed
 from .peers.job import Job
-from .peers.registry import CALIBRATION, OURS, PIP, Peer
+from .peers.registry import CALIBRATION, CUDA_CALIBRATION, CUDA_OURS, OURS, Peer
 from .peers.worker import LEAST, WARM_UP_RUNS
 from .reference import error
 from .rounds import HOPELESS, QUIET, ROUNDS, Round, Rounds, median, rounds
 from .weights import Array
 
 #: Outputs further than this from float64's, relative to the largest, are not those of the
-#: network: a speed with such an error gets no ratio.
-WRONG = 1e-3
+#: network, whatever it computes in: a speed with such an error gets no ratio.
+WRONG = {"float32": 1e-3, "tf32": 1e-2, "float16": 1e-2, "bfloat16": 1e-1}
 #: Seconds after which something that takes milliseconds has hung.
 HUNG = 120.0
 
@@ -44,7 +44,8 @@ class EngineFailed(ValueError):
 
 class Compared(NamedTuple):
     """What the comparison of one batch size gave. ``steps``: nanoseconds of each of our steps;
-    ``fallen_back``: those that NumPy runs, and why."""
+    ``fallen_back``: those that NumPy runs, and why. ``observed``: on
+    a CUDA device, what else there is to say (`cuda.observe.Observed`)."""
 
     timing: Timing
     steps: list[float]
@@ -52,6 +53,7 @@ class Compared(NamedTuple):
     peers: tuple[PeerResult, ...]
     ratio_to_best: float | None
     comparison: Comparison
+    observed: Any = None
 
 
 class Entrant:
@@ -64,6 +66,7 @@ class Entrant:
         self.child: Child | None = None
         self.facts: dict[str, str] = {}
         self.error = float("inf")
+        self.right = False
         self.failure = ""
         self.limit = HUNG
         self.hopeless = False
@@ -76,6 +79,7 @@ class Entrant:
             self.facts = self.child.ready(self.peer.build_seconds)
             before = perf_counter()
             self.error = error(self.child.ask("outputs", limit=HUNG), expected)
+            self.right = self.error <= WRONG[job.dtype]
             self.limit += 50 * (perf_counter() - before)
         except ChildFailed as failed:
             self.fail(failed)
@@ -118,10 +122,12 @@ def compare(
     each engine. Raises EngineFailed.
     """
     present = [peer for peer in peers if not peer.missing()]
-    own = Entrant(OURS, *OURS.settings)
+    on_cpu = job.device == "cpu"
+    us, product = (OURS, CALIBRATION) if on_cpu else (CUDA_OURS, CUDA_CALIBRATION)
+    own = Entrant(us, *us.settings)
     entrants = [own, *(Entrant(peer, setting) for peer in present for setting in peer.settings)]
     with ExitStack() as stack:
-        calibration = Child(job._replace(module=CALIBRATION.module), blas_threads=1)
+        calibration = Child(job._replace(module=product.module), blas_threads=1)
         stack.callback(calibration.close)
 
         def calibrate() -> float:
@@ -151,7 +157,10 @@ def compare(
         runs = round(seconds / (seconds_of(own, found.kept) or seconds))
         with needed("our engine"):
             steps = own.child.ask("steps", runs, limit=own.limit + 10 * seconds)
-    return compared(job, ours, peers, entrants, found, steps)
+            observed = (
+                None if on_cpu else own.child.ask("observe", expected, limit=own.limit + HUNG)
+            )
+    return compared(job, ours, peers, entrants, found, steps)._replace(observed=observed)
 
 
 @contextmanager
@@ -173,17 +182,14 @@ def give_up(entrants: Sequence[Entrant], kept: Sequence[Round]) -> None:
     """End the settings that are much slower than the best one of their peer."""
     running = [one for one in entrants if one.runs]
     for one in running:
-        rivals = [other for other in running if other.peer is one.peer and right(other, one)]
+        rivals = [
+            other for other in running if other.peer is one.peer and (other.right or not one.right)
+        ]
         speeds = [seconds for other in rivals if (seconds := seconds_of(other, kept))]
         mine = seconds_of(one, kept)
         if mine and speeds and mine > HOPELESS * min(speeds):
             one.hopeless = True
             one.end()
-
-
-def right(other: Entrant, one: Entrant) -> bool:
-    """Whether the outputs of another are right, or no more wrong than those of this one."""
-    return other.error <= WRONG or one.error > WRONG
 
 
 def seconds_of(one: Entrant, done: Sequence[Round]) -> float | None:
@@ -207,8 +213,9 @@ def compared(
     own = entrants[0]
     own_timing, own_rounds = over(found.kept, own.name)
     rows = tuple(row(peer, entrants, found, job.batch) for peer in peers)
-    if own.error <= WRONG:
-        rows = tuple(with_ratio(one, job.batch / own_timing.median) for one in rows)
+    if own.right:
+        ours_per_second, wrong = job.batch / own_timing.median, WRONG[job.dtype]
+        rows = tuple(with_ratio(one, ours_per_second, wrong) for one in rows)
     ratios = [one.ratio for one in rows if one.ratio is not None]
     return Compared(
         timing=own_timing,
@@ -217,8 +224,8 @@ def compared(
         peers=rows,
         ratio_to_best=min(ratios, default=None),
         comparison=Comparison(
-            method=METHOD,
-            version=OURS.version(),
+            method=method(job.device),
+            version=own.peer.version(),
             setting=ours,
             rounds=own_rounds,
             error=own.error,
@@ -227,6 +234,15 @@ def compared(
             calibrations=tuple(one.calibration for one in found.all),
         ),
     )
+
+
+def method(device: str) -> str:
+    """How a device's times are taken."""
+    if device == "cpu":
+        return METHOD
+    from .cuda.timing import METHOD_BESIDE
+
+    return METHOD_BESIDE
 
 
 def over(kept: Sequence[Round], name: str) -> tuple[Timing, tuple[float, ...]]:
@@ -241,7 +257,7 @@ def row(peer: Peer, entrants: Sequence[Entrant], found: Rounds, batch: int) -> P
     """A peer by its fastest setting; right outputs come before wrong ones."""
     if missing := peer.missing():
         reason = f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed"
-        return PeerResult(name=peer.name, failure=reason, hint=PIP)
+        return PeerResult(name=peer.name, failure=reason, hint=peer.pip)
     mine = [one for one in entrants if one.peer is peer]
     tried = {
         one.setting: taken
@@ -252,7 +268,7 @@ def row(peer: Peer, entrants: Sequence[Entrant], found: Rounds, batch: int) -> P
     if not able:
         reason = "; ".join(f"{one.setting}: {one.failure}" for one in mine if one.failure)
         return PeerResult(name=peer.name, version=peer.version(), failure=reason)
-    best = min(able, key=lambda one: (one.error > WRONG, tried[one.setting]))
+    best = min(able, key=lambda one: (not one.right, tried[one.setting]))
     times, medians = over(found.kept, best.name)
     return PeerResult(
         name=peer.name,
@@ -266,7 +282,7 @@ def row(peer: Peer, entrants: Sequence[Entrant], found: Rounds, batch: int) -> P
     )
 
 
-def with_ratio(one: PeerResult, images_per_second: float) -> PeerResult:
-    if one.images_per_second is None or one.error is None or one.error > WRONG:
+def with_ratio(one: PeerResult, images_per_second: float, wrong: float) -> PeerResult:
+    if one.images_per_second is None or one.error is None or one.error > wrong:
         return one
     return replace(one, ratio=images_per_second / one.images_per_second)

@@ -8,7 +8,7 @@ from ..units import mebibytes
 from .machine import free_memory
 from .plan import Plan
 
-#: Bytes of a value: float32 for now.
+#: Bytes of a value of float32, which the CPU computes in.
 WIDTH = 4
 #: Values of an array that goes back to the system when it is freed: 32 MiB (mallopt(3),
 #: M_MMAP_THRESHOLD). Smaller ones leave holes among what is kept.
@@ -51,21 +51,28 @@ class Need(NamedTuple):
 
 
 def need(
-    planned: Plan, footprint: Footprint, batch: int, *, from_file: bool = False, others: int = 0
+    planned: Plan,
+    footprint: Footprint,
+    batch: int,
+    *,
+    from_file: bool = False,
+    others: int = 0,
+    width: int = WIDTH,
 ) -> Need:
     """Bytes that a benchmark of one batch size takes at its worst moment.
 
-    ``others``: engines to compare with, each with copies of everything.
+    ``others``: engines to compare with, each with copies of everything. ``width``: bytes of a
+    value.
     """
     weights = most_weights(planned, footprint) + planned.weight_values * from_file
     arena, graph = footprint.images * planned.arena_values, planned.fused.graph
     inputs = (node.output_shapes[0] for node in graph.nodes if isinstance(node.layer, Input))
     ends = sum(map(prod, (*inputs, *map(graph.shape, graph.outputs))))
     return Need(
-        weights=WIDTH * weights,
-        arena=WIDTH * arena,
-        scratch=WIDTH * (footprint.scratch + 2 * batch * ends) + footprint.fixed,
-        others=WIDTH * others * (COPIES * planned.weight_values + 2 * batch * planned.arena_values),
+        weights=width * weights,
+        arena=width * arena,
+        scratch=width * (footprint.scratch + 2 * batch * ends) + footprint.fixed,
+        others=width * others * (COPIES * planned.weight_values + 2 * batch * planned.arena_values),
     )
 
 
@@ -95,13 +102,17 @@ def check_memory(
     *,
     from_file: bool = False,
     others: int = 0,
+    width: int = WIDTH,
+    free: int | None = None,
+    where: str = "",
 ) -> None:
-    """Raise TooLarge unless a benchmark of this batch size fits in what is free."""
+    """Raise TooLarge unless a benchmark of this batch size fits in what is free: ``free`` bytes
+    ``where``, or what the machine has."""
     needed = need(
         planned, backend.footprint(planned, batch, threads), batch, from_file=from_file,
-        others=others,
+        others=others, width=width,
     )  # fmt: skip
-    free = free_memory()
+    free = free_memory() if free is None else free
     if free is None or needed.total <= free:
         return
     raise TooLarge(
@@ -109,5 +120,5 @@ def check_memory(
         f"(weights {mebibytes(needed.weights)}, arena {mebibytes(needed.arena)}, scratch "
         f"{mebibytes(needed.scratch)}"
         + (f", {others} other engines {mebibytes(needed.others)}" if others else "")
-        + f"); free: {mebibytes(free)}"
+        + f"); free{where}: {mebibytes(free)}"
     )

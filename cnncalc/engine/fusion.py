@@ -18,7 +18,7 @@ from ..layers.convolution import Conv
 from ..layers.linear import Linear
 from ..layers.merge import Add, Concat
 from .fused import PRODUCTS, Fused, is_affine
-from .strided import Strided, packed, seen
+from .strided import Packing, Strided, packed, seen
 
 #: Whether a backend can do one more layer in the epilogue of a body that has these already.
 Fuses = Callable[[Layer, tuple[Layer, ...], Layer], bool]
@@ -60,16 +60,19 @@ class _Draft:
         return self.body if plain else Fused(body=self.body, epilogue=tuple(self.epilogue))
 
 
-def fuse(graph: Graph, fuses: Fuses = fuses_pointwise) -> FusedGraph:
+def fuse(graph: Graph, fuses: Fuses = fuses_pointwise, packing: Packing = packed) -> FusedGraph:
     """Fuse what ``fuses`` allows, fold affine layers into the products before them, leave out
-    what does nothing in inference and the heads of training."""
-    return _Fusion(graph, fuses).run()
+    what does nothing in inference and the heads of training.
+
+    ``packing`` decides which views must be copied."""
+    return _Fusion(graph, fuses, packing).run()
 
 
 class _Fusion:
-    def __init__(self, graph: Graph, fuses: Fuses) -> None:
+    def __init__(self, graph: Graph, fuses: Fuses, packing: Packing) -> None:
         self.graph = graph
         self.fuses = fuses
+        self.packing = packing
         #: For each value of the original graph, the one that stands for it: values that
         #: identities hand on are those of what made them.
         self.same: dict[Value, Value] = {}
@@ -89,8 +92,9 @@ class _Fusion:
         """Whether a node's output is its input, unchanged; then it is left out."""
         if isinstance(node.layer, Input) or node.layer.memory_of(node.input_shapes) != "view":
             return False
-        view = seen(node.layer, packed(node.input_shapes[0]), node.input_shapes, 0)
-        if view != packed(node.input_shapes[0]) or len(node.output_shapes) > 1:
+        source = self.packing(node.input_shapes[0], 0, 0)
+        view = seen(node.layer, source, node.input_shapes, 0)
+        if view != source or len(node.output_shapes) > 1:
             return False
         self.same[Value(node.index)] = self.same.get(node.inputs[0], node.inputs[0])
         return True
@@ -151,7 +155,7 @@ class _Fusion:
             shapes = tuple(nodes[value.node].output_shapes[value.port] for value in draft.inputs)
             if is_view(first):
                 source = draft.inputs[0]
-                lies = views.get(source) or packed(shapes[0])
+                lies = views.get(source) or self.packing(shapes[0], 0, 0)
                 ports = [seen(layer, lies, shapes, port) for port in range(len(draft.outputs))]
                 if None in ports:
                     layer = Fused(body=layer)

@@ -12,7 +12,7 @@ from ..layers.layer import axis_number
 from ..layers.merge import Concat
 from .arena import Wish, join, place
 from .fusion import FusedGraph
-from .strided import Strided, packed, seen
+from .strided import Packing, Strided, packed, seen
 
 #: The values of one image that a value of the fused graph takes in a backend's layout.
 Size = Callable[[Value], int]
@@ -55,19 +55,21 @@ class Layout(NamedTuple):
     peak: int
 
 
-def lay_out(fused: FusedGraph, size: Size, placeable: Placeable) -> Layout:
+def lay_out(
+    fused: FusedGraph, size: Size, placeable: Placeable, packing: Packing = packed
+) -> Layout:
     """Place every value of a fused graph. A slot that lies in another has 0 values."""
     graph = fused.graph
     stretches = [one._replace(values=size(one.holds[0])) for one in storages(graph, "inference")]
-    alone = windows(graph, stretches, {})
+    alone = windows(graph, stretches, {}, packing)
     wanted = [
         wish
-        for wish in wishes(graph, stretches, alone, size)
+        for wish in wishes(graph, stretches, alone, size, packing)
         if placeable(fused, graph.nodes[wish.step], wish.number)
     ]
     groups, joins = join(stretches, writes(graph, stretches), wanted)
     return Layout(
-        tensors=windows(graph, stretches, joins),
+        tensors=windows(graph, stretches, joins, packing),
         slots=tuple(
             Slot(offset, one.values, one.first, one.last)
             for offset, one in zip(place(groups), groups, strict=True)
@@ -78,29 +80,36 @@ def lay_out(fused: FusedGraph, size: Size, placeable: Placeable) -> Layout:
 
 
 def windows(
-    graph: Graph, stretches: Sequence[Storage], joins: dict[int, Wish]
+    graph: Graph, stretches: Sequence[Storage], joins: dict[int, Wish], packing: Packing
 ) -> dict[Value, Tensor]:
     """Every value as a window into its slot, given which storages lie in which others."""
     tensors: dict[Value, Tensor] = {}
-    of = {value: number for number, one in enumerate(stretches) for value in one.holds}
-    for node in graph.nodes:
-        for port in range(len(node.output_shapes)):
-            value = Value(node.index, port)
-            number = of[value]
-            if stretches[number].node == node.index:
-                offset = 0
-                while number in joins:
-                    offset += joins[number].offset
-                    number = joins[number].whole
-                tensors[value] = Tensor(number, packed(graph.shape(value), offset))
-                continue
-            source = tensors[node.inputs[0]]
-            lies: Strided | None = source.lies
-            if facts(node).memory == "view":
-                lies = seen(node.layer, source.lies, node.input_shapes, port)
-            assert lies is not None, f"{node.name} is no view of {source}"
-            tensors[value] = Tensor(source.slot, lies)
+    for number, one in enumerate(stretches):
+        offset = 0
+        while number in joins:
+            offset += joins[number].offset
+            number = joins[number].whole
+        first, whole = one.holds[0], stretches[number].holds[0]
+        lies = packing(graph.shape(first), offset, graph.shape(whole)[0])
+        held = seen_through(graph, one, lies)
+        assert held is not None, f"{graph.nodes[first.node].name} cannot lie as {lies}"
+        tensors |= {value: Tensor(number, at) for value, at in held.items()}
     return tensors
+
+
+def seen_through(graph: Graph, storage: Storage, lies: Strided) -> dict[Value, Strided] | None:
+    """How the values of a storage lie if the first lies so; None if a view cannot be one then."""
+    found = {storage.holds[0]: lies}
+    for value in storage.holds[1:]:
+        node = graph.nodes[value.node]
+        source = found[node.inputs[0]]
+        at: Strided | None = source
+        if facts(node).memory == "view":
+            at = seen(node.layer, source, node.input_shapes, value.port)
+        if at is None:
+            return None
+        found[value] = at
+    return found
 
 
 def writes(graph: Graph, stretches: Sequence[Storage]) -> list[list[int]]:
@@ -112,11 +121,16 @@ def writes(graph: Graph, stretches: Sequence[Storage]) -> list[list[int]]:
 
 
 def wishes(
-    graph: Graph, stretches: Sequence[Storage], alone: dict[Value, Tensor], size: Size
+    graph: Graph,
+    stretches: Sequence[Storage],
+    alone: dict[Value, Tensor],
+    size: Size,
+    packing: Packing,
 ) -> list[Wish]:
     """Every input of a concat along the channels that could be written into the output.
 
-    It must fill a storage of its own; what the caller passes in stays where it is.
+    It must fill a storage of its own, and all that it holds must be there in the output too;
+    what the caller passes in stays where it is.
     """
     found = []
     for node in graph.nodes:
@@ -127,11 +141,14 @@ def wishes(
         if sum(sizes) != stretches[whole].values:
             continue
         for number, value in enumerate(node.inputs):
-            part = alone[value].slot
-            fills = alone[value].lies.is_packed and prod(graph.shape(value)) == prod(
-                graph.shape(stretches[part].holds[0])
-            )
-            if fills and not isinstance(graph.nodes[stretches[part].node].layer, Input):
+            part, shape = alone[value].slot, graph.shape(value)
+            first = graph.shape(stretches[part].holds[0])
+            fills = alone[value].lies.same(packing(shape, 0, 0)) and prod(shape) == prod(first)
+            # The output may become a part itself: then there are more channels than its own.
+            channels = node.output_shapes[0][0] + 1
+            moved = seen_through(graph, stretches[part], packing(first, offset, channels))
+            lies = moved is not None and moved[value].same(packing(shape, offset, channels))
+            if fills and lies and not isinstance(graph.nodes[stretches[part].node].layer, Input):
                 found.append(Wish(node.index, number, part, whole, offset))
             offset += sizes[number]
     return found

@@ -25,10 +25,11 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from ..analysis.facts import facts
 from ..graph import Graph, Input, Node, Value
-from ..layers import Layer
+from ..layers import Layer, Shape
 from .fused import body_of, epilogue_of
 from .fusion import FusedGraph, fuse
 from .layout import Layout, Slot, Tensor, lay_out
+from .strided import Strided
 
 Algorithm = Literal["auto", "direct", "winograd"]
 
@@ -131,6 +132,9 @@ class Backend(Protocol):
     def placeable(self, fused: FusedGraph, concat: Node, number: int) -> bool:
         """Whether an input of a concat could be written where it belongs in the output."""
 
+    def packing(self, shape: Shape, offset: int, channels: int) -> Strided:
+        """How a tensor lies: see `strided.Packing`."""
+
 
 class Program(Protocol):
     """A plan bound to arrays, by a backend's ``prepare(plan, arrays, batch, threads=…)``, where
@@ -191,8 +195,9 @@ class Plan(NamedTuple):
 
 def plan(graph: Graph, backend: Backend, algorithm: Algorithm = "auto") -> Plan:
     """Fuse, choose a kernel for each step, and place every tensor."""
-    fused = fuse(graph, backend.fuses)
-    layout = lay_out(fused, lambda value: backend.values(fused, value), backend.placeable)
+    packing = backend.packing
+    fused = fuse(graph, backend.fuses, packing)
+    layout = lay_out(fused, lambda value: backend.values(fused, value), backend.placeable, packing)
     steps = tuple(
         step(fused, node, layout)
         for node in fused.graph.nodes

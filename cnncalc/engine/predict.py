@@ -13,6 +13,7 @@ from .backends import choose_backend
 from .fits import WIDTH
 from .fusion import FusedGraph, fuses_pointwise
 from .plan import Cost, Kernel, Step, plan
+from .strided import packed
 
 
 class AnyEngine:
@@ -22,6 +23,7 @@ class AnyEngine:
     name = None
     kernels = (Kernel("any", "none", lambda step: True, lambda step: Cost(), bind=tuple),)
     fuses = staticmethod(fuses_pointwise)
+    packing = staticmethod(packed)
 
     def values(self, fused: FusedGraph, value: Value) -> int:
         return prod(fused.graph.shape(value))
@@ -43,8 +45,9 @@ class Work(NamedTuple):
         return self.flops / self.bytes if self.bytes else 0.0
 
 
-def work(step: Step, batch: int) -> Work:
-    return Work(batch * cost(step.node).flops, WIDTH * (batch * step.traffic + step.weights))
+def work(step: Step, batch: int, width: int = WIDTH) -> Work:
+    """What a step does with values of so many bytes."""
+    return Work(batch * cost(step.node).flops, width * (batch * step.traffic + step.weights))
 
 
 def predict(

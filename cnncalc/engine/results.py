@@ -11,27 +11,28 @@ from .plan import Kernel, Plan, Step
 from .predict import work
 
 
-def result(planned: Plan, batch: int, images: int) -> Result:
-    """What is known of a batch size before anything runs. ``images``: how many run at a time."""
+def result(planned: Plan, batch: int, images: int, width: int = WIDTH) -> Result:
+    """What is known of a batch size before anything runs. ``images``: how many run at a time;
+    ``width``: bytes of a value."""
     return Result(
         batch=batch,
         images_at_a_time=images,
         images_per_second=None,
         timing=None,
-        arena_bytes=planned.arena_values * images * WIDTH,
-        peak_bytes=planned.peak_values * images * WIDTH,
-        scratch_bytes=planned.scratch_values(images) * WIDTH,
-        weight_bytes=planned.weight_values * WIDTH,
+        arena_bytes=planned.arena_values * images * width,
+        peak_bytes=planned.peak_values * images * width,
+        scratch_bytes=planned.scratch_values(images) * width,
+        weight_bytes=planned.weight_values * width,
         steps=tuple(
-            row(planned, step, kernel, batch, images)
+            row(planned, step, kernel, batch, images, width)
             for step, kernel in zip(planned.steps, planned.kernels, strict=True)
         ),
     )
 
 
-def row(planned: Plan, step: Step, kernel: Kernel, batch: int, images: int) -> StepRow:
+def row(planned: Plan, step: Step, kernel: Kernel, batch: int, images: int, width: int) -> StepRow:
     """A step of the plan as a row of the report."""
-    done, output = work(step, batch), step.outputs[0]
+    done, output = work(step, batch, width), step.outputs[0]
     return StepRow(
         name=step.name,
         label=step.node.layer.label(),
@@ -41,8 +42,8 @@ def row(planned: Plan, step: Step, kernel: Kernel, batch: int, images: int) -> S
         layout=kernel.layout,
         output=output.shape,
         in_place=step.in_place,
-        arena_offset=WIDTH * (images * planned.slots[output.slot].offset + output.lies.offset),
-        arena_bytes=WIDTH * images * prod(output.shape),
+        arena_offset=width * (images * planned.slots[output.slot].offset + output.lies.offset),
+        arena_bytes=width * images * prod(output.shape),
         macs=batch * step.macs,
         flops=done.flops,
         bytes=done.bytes,
@@ -70,4 +71,6 @@ def measured(planned: Result, timing: Timing, times: Sequence[float], limits: Ce
         images_per_second=planned.batch / timing.median,
         timing=timing,
         steps=tuple(steps),
+        flops_per_second=sum(step.flops for step in planned.steps) / timing.median,
+        bytes_per_second=sum(step.bytes for step in planned.steps) / timing.median,
     )

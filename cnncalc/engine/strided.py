@@ -1,5 +1,6 @@
 """Views by arithmetic: how a layer that moves no values lies in what it looks at."""
 
+from collections.abc import Callable
 from math import prod
 from typing import NamedTuple
 
@@ -29,6 +30,12 @@ class Strided(NamedTuple):
             step *= size
         return True
 
+    def same(self, other: "Strided") -> bool:
+        """Whether it is the same window; the stride of an axis with one position is nothing."""
+        strides = zip(self.shape, self.strides, other.strides, strict=False)
+        same = all(size == 1 or one == two for size, one, two in strides)
+        return self.shape == other.shape and self.offset == other.offset and same
+
     def part(self, axis: int, first: int, size: int, step: int = 1) -> "Strided":
         """The positions first, first + step, … of an axis, so many of them."""
         shape = (*self.shape[:axis], size, *self.shape[axis + 1 :])
@@ -37,9 +44,22 @@ class Strided(NamedTuple):
         return Strided(shape, self.offset + first * self.strides[axis], tuple(strides))
 
 
-def packed(shape: Shape, offset: int = 0) -> Strided:
+#: How a backend lays out a tensor, given its shape; or a part of one, along the channels: also the
+#: values of the parts before it, and the channels of the whole.
+Packing = Callable[[Shape, int, int], Strided]
+
+
+def packed(shape: Shape, offset: int = 0, channels: int = 0) -> Strided:
     """A tensor without gaps that begins at an offset."""
     return Strided(shape, offset, tuple(prod(shape[axis + 1 :]) for axis in range(len(shape))))
+
+
+def channels_last(shape: Shape, offset: int = 0, channels: int = 0) -> Strided:
+    """Images [C, H, W] with the channels of a pixel side by side; other ranks are `packed`."""
+    if len(shape) != 3:
+        return packed(shape, offset)
+    channels, (height, width) = channels or shape[0], shape[1:]
+    return Strided(shape, offset // (height * width), (1, width * channels, channels))
 
 
 def seen(layer: Layer, source: Strided, inputs: Shapes, port: int) -> Strided | None:

@@ -165,7 +165,7 @@ class Upsample(Layer, frozen=True):
             windows.append(Window(period, advance, spans))
         return tuple(windows)
 
-    def _weights(self, o: int, size: int, new: int) -> list[tuple[int, float]]:
+    def taps(self, o: int, size: int, new: int) -> list[tuple[int, float]]:
         """The input positions that make output position o, each with its weight."""
         numerator, denominator = self._source(o, size, new)
         below, part = numerator // denominator, numerator % denominator / denominator
@@ -182,7 +182,7 @@ class Upsample(Layer, frozen=True):
     def forward(self, xp: Any, inputs: tuple[Any, ...], weights: dict[str, Any]) -> tuple[Any, ...]:
         (x,) = inputs
         for axis, new in enumerate(self.shapes((x.shape[1:],))[0][1:], start=2):
-            table = [self._weights(o, x.shape[axis], new) for o in range(new)]
+            table = [self.taps(o, x.shape[axis], new) for o in range(new)]
             y: Any = None
             for taps in zip(*table, strict=True):
                 part = x.take(xp.asarray([position for position, _ in taps]), axis=axis)

@@ -1,13 +1,14 @@
 """A `Bench` as text: the result of each batch size, the plan, each step beside its bound."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
-from ..analysis.measurements import Bench, Result, StepRow
+from ..analysis.measurements import Bench, Ceilings, Result, StepRow
 from ..terminal import printable
-from ..units import GIGA, mebibytes, scaled
-from . import compare, json
+from ..units import GIGA, mebibytes, milliseconds, scaled
+from . import compare, gpu, json
 from .cells import Cells, Heading
+from .gpu import size
 
 RESULTS = (
     Heading("Batch"), Heading("Images/s"), Heading("ms/batch"), Heading("p5"), Heading("p95"),
@@ -43,19 +44,21 @@ def render(
         lines += prose(text, width)
     measured = [result for result in bench.results if result.timing]
     if measured:
-        rows = [result_row(bench, result) for result in measured]
-        lines += ["", *fitted(Cells(RESULTS, rows), width)]
+        for table in gpu.tables(bench, measured) if bench.gpu else [results(bench, measured)]:
+            lines += ["", *fitted(table, width)]
     for result in bench.results:
+        for text in gpu.remarks(result):
+            lines += ["", *prose(text, width)]
         if result.comparison:
             lines += ["", *fitted(compare.table(result), width)]
             for text in compare.verdict(result):
                 lines += prose(text, width)
         if explain:
             lines += ["", *prose(arena(result), width), ""]
-            lines += fitted(Cells(PLAN, [plan_row(step) for step in result.steps]), width)
+            lines += fitted(gpu.chosen(planned(result), result), width)
         if layers and result.timing:
             lines += ["", *prose(roofline(bench, result), width), ""]
-            lines += fitted(Cells(STEPS, [step_row(step) for step in result.steps]), width)
+            lines += fitted((gpu.steps if bench.gpu else steps)(result), width)
     for note in bench.notes:
         lines += ["", *prose(f"note: {note}", width)]
     return "\n".join(lines) + "\n"
@@ -87,12 +90,29 @@ def head(bench: Bench) -> Iterator[str]:
         f"{machine.cpu}, {machine.threads} of {machine.cores} cores, {machine.system}, "
         f"Python {machine.python}, {software}"
     )
+    yield from gpu.head(bench)
     if bench.ceilings:
-        yield (
-            f"ceilings: {bench.ceilings.flops_per_second / GIGA:.1f} GFLOP/s, "
-            f"{bench.ceilings.bytes_per_second / GIGA:.1f} GB/s ({bench.ceilings.method})"
-        )
+        yield (gpu.ceilings if bench.gpu else ceilings)(bench.ceilings)
         yield f"method: {bench.method}"
+
+
+def ceilings(found: Ceilings) -> str:
+    return (
+        f"ceilings: {found.flops_per_second / GIGA:.1f} GFLOP/s, "
+        f"{found.bytes_per_second / GIGA:.1f} GB/s ({found.method})"
+    )
+
+
+def results(bench: Bench, measured: Sequence[Result]) -> Cells:
+    return Cells(RESULTS, [result_row(bench, result) for result in measured])
+
+
+def planned(result: Result) -> Cells:
+    return Cells(PLAN, [plan_row(step) for step in result.steps])
+
+
+def steps(result: Result) -> Cells:
+    return Cells(STEPS, [step_row(step) for step in result.steps])
 
 
 def result_row(bench: Bench, result: Result) -> list[str]:
@@ -107,23 +127,15 @@ def result_row(bench: Bench, result: Result) -> list[str]:
     ]  # fmt: skip
 
 
-def milliseconds(value: float) -> str:
-    """Three digits or more: ``0.0123``, ``4.56``, ``1,234``."""
-    for decimals, limit in ((0, 100), (1, 10), (2, 1), (3, 0.1)):
-        if value >= limit:
-            return f"{value:,.{decimals}f}"
-    return f"{value:.4f}"
-
-
 def roofline(bench: Bench, result: Result) -> str:
     timing = result.timing
     assert timing is not None
     total = sum(step.milliseconds or 0 for step in result.steps)
     least = sum(step.bound_milliseconds or 0 for step in result.steps)
     return (
-        f"batch {result.batch}: median milliseconds of each step, beside the least that the "
-        f"ceilings allow (FLOPs, or bytes of inputs, outputs and weights, each moved once): "
-        f"{milliseconds(total)} of {milliseconds(least)}"
+        f"batch {result.batch}: median {'micro' if bench.gpu else 'milli'}seconds of each step, "
+        "beside the least that the ceilings allow (FLOPs, or bytes of inputs, outputs and weights, "
+        f"each moved once); all: {milliseconds(total)} of {milliseconds(least)} ms"
     )
 
 
@@ -158,7 +170,3 @@ def plan_row(step: StepRow) -> list[str]:
         step.algorithm, step.layout, size(step), f"{where} in place" if step.in_place else where,
         f"{step.arena_bytes:,}",
     ]  # fmt: skip
-
-
-def size(step: StepRow) -> str:
-    return "x".join(map(str, step.output))

@@ -8,8 +8,7 @@ from msgspec.structs import asdict
 
 from ..analysis.prediction import LeastTime, Prediction
 from ..terminal import printable
-from ..units import GIGA, scaled
-from .bench import milliseconds
+from ..units import GIGA, milliseconds, scaled
 from .cells import Cells, Heading
 from .csv import inert
 from .error import ReportError

@@ -16,6 +16,7 @@ from ..fits import Footprint
 from ..fused import PRODUCTS, is_affine
 from ..fusion import FusedGraph
 from ..plan import Algorithm, Cost, Kernel, Plan, Step
+from ..strided import packed
 from ..weights import Arrays
 from . import lower
 from .blocked import Halo
@@ -38,6 +39,7 @@ class NativeBackend:
     """Blocked layout, kernels as machine code, threads that stay. For one plan."""
 
     name = "native"
+    packing = staticmethod(packed)
 
     def __init__(self, algorithm: Algorithm = "auto", target: Target | None = None) -> None:
         """Raises Unsupported if no kernel runs on the processor ``target``, by default this one."""

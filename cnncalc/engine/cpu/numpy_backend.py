@@ -15,6 +15,7 @@ from ..fits import Footprint
 from ..fusion import FusedGraph, fuses_pointwise
 from ..layout import Tensor
 from ..plan import Kernel, Plan
+from ..strided import packed
 from ..weights import Arrays
 from .numpy_bound import Bound, Call
 from .numpy_kernels import KERNELS
@@ -29,6 +30,7 @@ class NumpyBackend:
 
     name = "numpy"
     kernels: tuple[Kernel, ...] = KERNELS
+    packing = staticmethod(packed)
 
     def fuses(self, body: Layer, epilogue: tuple[Layer, ...], layer: Layer) -> bool:
         return fuses_pointwise(body, epilogue, layer)

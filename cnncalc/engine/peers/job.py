@@ -35,7 +35,8 @@ class Job(NamedTuple):
     """One engine, one setting, one batch size.
 
     ``weights_file`` or ``seed`` give the weights, the same to every engine. ``algorithm`` and
-    ``engine`` are for our own engine.
+    ``engine`` are for our own engine. ``device`` is "cpu", "cuda" or "cuda:1"; ``dtype`` is what
+    a CUDA device computes in.
     """
 
     module: str
@@ -47,6 +48,8 @@ class Job(NamedTuple):
     seed: int = 0
     algorithm: Algorithm = "auto"
     engine: Engine = "auto"
+    device: str = "cpu"
+    dtype: str = "float32"
 
     def weights(self) -> Weights:
         """Raises WeightsError if the file does not fit the network."""

@@ -14,6 +14,7 @@ class Peer(NamedTuple):
 
     ``module``, relative to this package, builds it. ``distributions`` must be installed; the
     first is the one whose version is reported. ``build_seconds``: when building has failed.
+    ``pip`` installs what is missing.
     """
 
     name: str
@@ -21,6 +22,7 @@ class Peer(NamedTuple):
     distributions: tuple[str, ...]
     settings: tuple[str, ...]
     build_seconds: float = 120
+    pip: str = PIP
 
     def missing(self) -> tuple[str, ...]:
         """The distributions that are not installed."""
@@ -43,17 +45,30 @@ PEERS = {
     )
 }  # fmt: skip
 
+#: PyTorch on a CUDA device: which of these is its best depends on the network and the batch. With
+#: the names of its modes, Inductor tries kernels for minutes.
+TORCH_MODES = ("eager, graph", "cuDNN fused, graph", "reduce-overhead", "max-autotune")
+CUDA_PEERS = {
+    "torch": Peer("torch", ".torch_cuda", ("torch",), TORCH_MODES, 900, "pip install torch"),
+}
+
 #: Our own engine, and the product whose time says whether the machine is quiet: contestants
 #: like any other, but nobody asks for them by name.
 OURS = Peer("cnncalc", ".own_engine", ("cnncalc",), ("",))
 CALIBRATION = Peer("calibration", ".calibration", ("numpy",), ("",))
+#: The same on a CUDA device.
+CUDA_OURS = Peer("cnncalc", ".cuda_engine", ("cnncalc",), ("",), 900)
+CUDA_CALIBRATION = Peer("calibration", ".cuda_calibration", ("numpy",), ("",))
 
 
-def chosen(names: Iterable[str]) -> tuple[Peer, ...]:
-    """The peers of these names, in this order; ``all`` is every one. Raises ValueError."""
+def chosen(names: Iterable[str], device: str = "cpu") -> tuple[Peer, ...]:
+    """The peers of these names on a device, in this order; ``all`` is every one. Raises
+    ValueError."""
+    peers, where = (PEERS, "") if device == "cpu" else (CUDA_PEERS, " on a CUDA device")
     wanted: dict[str, Peer] = {}
     for name in names:
-        if name != "all" and name not in PEERS:
-            raise ValueError(f"there is no engine {name!r}; allowed: {', '.join(PEERS)}, or all")
-        wanted |= PEERS if name == "all" else {name: PEERS[name]}
+        if name != "all" and name not in peers:
+            allowed = ", ".join(peers)
+            raise ValueError(f"there is no engine {name!r}{where}; allowed: {allowed}, or all")
+        wanted |= peers if name == "all" else {name: peers[name]}
     return tuple(wanted.values())

@@ -6,8 +6,8 @@ from torch import Tensor, nn
 
 from ...analysis.cost import owner
 from ...analysis.liveness import results, runs
-from ...graph import Graph, Input, Value
-from ..weights import Weights
+from ...graph import Graph, Input, Node, Value
+from ..weights import Arrays, Weights
 from .torch_layers import module_of
 
 
@@ -27,9 +27,12 @@ class TorchNetwork(nn.Module):
             if not isinstance(node.layer, Input):
                 key = f"{owner(graph, node).name} {node.input_shapes}".replace(".", "/")
                 if key not in self.layers:
-                    self.layers[key] = module_of(node, weights.of(node))
+                    self.layers[key] = self.module(node, weights.of(node))
                 module = self.layers[key]
             self.calls.append((node.index, module, node.inputs, tuple(over)))
+
+    def module(self, node: Node, arrays: Arrays) -> nn.Module:
+        return module_of(node, arrays)
 
     def forward(self, *images: Tensor) -> tuple[Tensor, ...]:
         arriving = iter(images)

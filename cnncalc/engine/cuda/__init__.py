@@ -1,0 +1,1 @@
+"""Running plans on NVIDIA GPUs. Nothing here is imported before ``--device`` asks for it."""
