@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from .analysis.contracts import check_contracts
-from .analysis.notes import notes
 from .analysis.summarize import summarize as analyse
 from .analysis.summary import Dtype, Optimizer, Summary
 from .diagnostics import Diagnostic, Findings
@@ -17,6 +15,7 @@ from .spec import load as load_spec
 
 if TYPE_CHECKING:
     from .analysis.measurements import Bench
+    from .checking import Wanted
     from .engine.backends import Engine
     from .engine.plan import Algorithm
 
@@ -67,6 +66,8 @@ class Checked(NamedTuple):
     findings: Findings
     sources: dict[str, str]
     specs: tuple[str, ...]
+    #: With a baseline, the specs that had none, and why.
+    no_baseline: Mapping[str, str] = {}
 
     @property
     def ok(self) -> bool:
@@ -171,17 +172,21 @@ def bench(
     threads: int | None = None,
     algorithm: "Algorithm" = "auto",
     engine: "Engine" = "auto",
+    device: str = "cpu",
+    dtype: str = "float32",
     weights: str | PathLike[str] | None = None,
     seconds: float = 2.0,
     compare: Sequence[str] = (),
 ) -> "Bench":
     """Run a network's forward pass here and measure it: ``bench("vgg16").results[0]``.
 
+    ``device`` is cpu, cuda, cuda:1 or auto; ``dtype`` what a CUDA device computes in: float32,
+    tf32, float16 or bfloat16; ``engine`` auto, native, numpy (CPU) or cudnn (CUDA).
     ``batch`` is a size, or several; ``weights`` a file, ``.npz`` or ``.safetensors``, without it
     random ones. ``threads`` has no effect on a BLAS that is loaded already. ``compare`` names
     other engines to run beside it, each in a process of its own: ``["onnxruntime"]``, ``["all"]``.
     Needs NumPy. Raises SpecError; ValueError if it does not fit in memory, the weights not to
-    the network, or if there is no engine of such a name.
+    the network, or if there is no such device or engine.
     """
     from .engine.machine import cores, limit_threads
 
@@ -197,31 +202,40 @@ def bench(
         threads=threads,
         algorithm=algorithm,
         engine=engine,
+        device=device,
+        dtype=dtype,
         weights_file=None if weights is None else fspath(weights),
         seconds=seconds,
         compare=compare,
     )
 
 
-def check(*paths: Spec, values: Mapping[str, Setting] | None = None) -> Checked:
-    """Every finding of specs, files and folders of them: errors, warnings, notes, contracts.
+def check(
+    *paths: Spec,
+    values: Mapping[str, Setting] | None = None,
+    budgets: Sequence[str] = (),
+    baseline: str | None = None,
+    max_growth: Sequence[str] = (),
+) -> Checked:
+    """Every finding of specs, files and folders of them: errors, warnings, notes, contracts, and
+    what their configuration (cnncalc.toml) asks for.
 
+    ``budgets`` are limits as on the command line, ``"params<=5M"``; ``baseline`` is a git
+    revision, against which no number may grow by more than ``max_growth`` (``"2%"``) says.
     A template or a library is checked for what can be known of it. Never raises for what is in
-    a file.
+    a file; ValueError for a budget that means nothing.
     """
-    return check_specs(spec_files(fspath(path) for path in paths), written(values))
+    from .analysis.budget_option import options
+    from .checking import Wanted
+
+    wanted = Wanted(written(values), options(budgets, max_growth), baseline)
+    return check_specs(spec_files(fspath(path) for path in paths), wanted)
 
 
-def check_specs(specs: Iterable[str], values: Mapping[str, str] | None = None) -> Checked:
-    """`check` for specs that are named one by one."""
-    found: dict[Diagnostic, None] = {}
-    sources, checked = dict[str, str](), list[str]()
-    for spec in specs:
-        loaded = load_spec(spec, values=values)
-        if loaded.graph is not None:
-            notes(loaded.graph, loaded.findings)
-            check_contracts(loaded.expect, analyse(loaded.graph), loaded.findings)
-        found |= dict.fromkeys(loaded.findings)
-        sources |= loaded.sources
-        checked.append(spec)
-    return Checked(Findings(found), sources, tuple(checked))
+def check_specs(specs: Iterable[str], wanted: "Wanted | None" = None, *, jobs: int = 1) -> Checked:
+    """`check` for specs that are named one by one, in so many processes."""
+    from .checking import NOTHING, check_all
+
+    names = tuple(specs)
+    found = check_all(names, wanted or NOTHING, jobs)
+    return Checked(found.findings, found.sources, names, found.no_baseline)

@@ -122,6 +122,8 @@ class Builder:
     def __init__(self, findings: Findings) -> None:
         self.findings = findings
         self.nodes: list[Node] = []
+        #: What layers made of shapes before: networks repeat the same few.
+        self._made: dict[tuple[int, Shapes], Shapes] = {}
 
     def shape(self, value: Value | None) -> Shape | None:
         """The shape of a value; None for poison."""
@@ -157,14 +159,17 @@ class Builder:
             return (None,)
         known = tuple(value for value in inputs if value is not None)
         shapes = tuple(self.nodes[v.node].output_shapes[v.port] for v in known)
-        try:
-            layer.check_inputs(shapes)
-            outputs = layer.shapes(shapes)
-            check_sizes(layer, outputs)
-        except LayerError as error:
-            at = where(error.option) if error.option else None
-            self.report(error, at or span, known if len(known) > 1 else ())
-            return (None,)
+        outputs = self._made.get((id(layer), shapes))
+        if outputs is None:
+            try:
+                layer.check_inputs(shapes)
+                outputs = layer.shapes(shapes)
+                check_sizes(layer, outputs)
+            except LayerError as error:
+                at = where(error.option) if error.option else None
+                self.report(error, at or span, known if len(known) > 1 else ())
+                return (None,)
+            self._made[id(layer), shapes] = outputs  # the node keeps the layer, and so its id
         node = Node(
             len(self.nodes),
             name,

@@ -6,9 +6,6 @@ Names and excerpts come out of files that anybody may have written.
 from collections.abc import Iterator
 from unicodedata import category, combining, east_asian_width
 
-#: Controls, formats (which turn the direction of text), line separators, surrogates, unassigned.
-_UNPRINTABLE = {"Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp"}
-
 
 def printable(text: str) -> str:
     """The text with every character that is not to be seen written as an escape: ``\\x1b``."""
@@ -18,9 +15,13 @@ def printable(text: str) -> str:
 
 
 def cells(text: str) -> Iterator[str]:
-    """What to print for each character of the text."""
+    """What to print for each character of the text.
+
+    Not printable are controls, formats (which turn the direction of text), separators but the
+    blank (a no-break space looks like one, and is none to YAML), surrogates and the unassigned.
+    """
     for char in text:
-        if category(char) not in _UNPRINTABLE:
+        if char.isprintable():
             yield char
         elif ord(char) < 0x100:
             yield {"\t": "\\t", "\n": "\\n", "\r": "\\r"}.get(char, f"\\x{ord(char):02x}")

@@ -17,6 +17,7 @@ input: [1, 8, 8]
 parameters: {classes: 10}
 layers:
   - {conv2d: {out_channels: 2, kernel_size: 3}, name: conv}
+  - relu
   - flatten
   - linear: {out_features: classes}
 """
@@ -219,7 +220,7 @@ def test_explain_alone_lists_what_there_is() -> None:
     text = run("explain").stdout
     assert "conv1d/2d/3d" in text
     assert "relu" in text
-    assert "  CNN203  kernel-too-large   the kernel is larger than the padded input\n" in text
+    assert " CNN203 kernel-too-large the kernel is larger " in " ".join(text.split())
 
 
 # ----------------------------------------------------------------------------- check
@@ -233,7 +234,7 @@ def test_all_findings_of_all_files(tmp_path: Path) -> None:
     result = run("check", str(tmp_path))
     assert result.exit_code == 1
     assert f"{tmp_path}/a.yaml:5:32: error CNN108" in result.stdout
-    assert f"{tmp_path}/deep/b.yml:6:5: error CNN104" in result.stdout
+    assert f"{tmp_path}/deep/b.yml:7:5: error CNN104" in result.stdout
     assert result.stdout.endswith("errors in 2 files (3 specs checked)\n")
 
 
@@ -282,6 +283,7 @@ def test_expand_takes_inputs_and_settings() -> None:
     assert flat == (
         'name: "small"\ninput: [1, 9, 9]\nlayers:\n'
         "  - conv2d: {out_channels: 2, kernel_size: 3}\n    name: conv\n"
+        "  - relu:\n    name: relu\n"
         "  - flatten:\n    name: flatten\n"
         "  - linear: {out_features: 3}\n    name: linear\n"
     )

@@ -163,7 +163,7 @@ def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
      ("cnncalc summarize vgg16 --columns name,ma", ["name,macs"]),
      ("cnncalc explain vgg16 conv5", ["conv5_1", "conv5_2", "conv5_3"]),
      ("cnncalc explain max_pool", ["max_pool1d", "max_pool2d", "max_pool3d"]),
-     ("cnncalc explain CNN4", ["CNN401", "CNN402", "CNN403"])],
+     ("cnncalc explain CNN59", ["CNN591", "CNN592", "CNN593"])],
 )  # fmt: skip
 def test_completion(line: str, offered: list[str]) -> None:
     words = str(len(line.split()) - 1)

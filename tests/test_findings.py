@@ -3,7 +3,11 @@
 ``python tests/test_findings.py`` writes the texts anew, to be read in the diff.
 """
 
+import contextlib
 import os
+import shutil
+import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +15,7 @@ import pytest
 from cnncalc import SpecError
 from cnncalc import load as load_whole
 from cnncalc.api import check_specs
+from cnncalc.checking import Wanted
 from cnncalc.diagnostics import RULES, Findings
 from cnncalc.diagnostics.text import render
 
@@ -21,7 +26,12 @@ TEN = "ten"
 def read(name: str) -> tuple[Findings, str]:
     """The findings of a case and their text; to be called in its folder."""
     path = f"{name}.yaml"
-    checked = check_specs([path])
+    if name == "growth":
+        return grown()
+    if name == "toml-syntax":  # with a configuration beside it
+        path = f"{name}/spec.yaml"
+    off = name in RULES and not RULES[name].default
+    checked = check_specs([path], Wanted(select=(name,) if off else ()))
     findings, sources = checked.findings, checked.sources
     if not findings:
         try:
@@ -29,6 +39,21 @@ def read(name: str) -> tuple[Findings, str]:
         except SpecError as error:
             findings, sources = error.findings, error.sources
     return findings, render(findings, sources)
+
+
+def grown() -> tuple[Findings, str]:
+    """The findings of a spec that was another one in the commit before, and their text."""
+    if shutil.which("git") is None:
+        pytest.skip("needs git")
+    here = Path("growth").resolve()
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        shutil.copy(here / "before.yaml", "spec.yaml")
+        for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "before"]):
+            identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+            subprocess.run(["git", *identity, *words], check=True)
+        shutil.copy(here / "after.yaml", "spec.yaml")
+        checked = check_specs(["spec.yaml"], Wanted(baseline="HEAD"))
+    return checked.findings, render(checked.findings, checked.sources)
 
 
 @pytest.mark.parametrize("rule", RULES)

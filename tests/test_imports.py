@@ -28,8 +28,9 @@ COMMANDS = [
     (["explain", "conv2d"], WIDTH),
     (["explain", "CNN203"], WIDTH),
     (["explain"], WIDTH),
-    (["check", "vgg16"], set()),
+    (["check", "vgg16"], {"bisect"}),
     (["expand", "vgg16"], {"json"}),
+    (["schema"], WIDTH | {"json"}),
     (["list", "lenet"], set()),
     (["sizes", "lenet5"], set()),
     (["diff", "vgg16", "vgg19"], {"bisect"}),
@@ -54,7 +55,7 @@ def imported(code: str) -> set[str]:
     return set(ended.stderr.split())
 
 
-@pytest.mark.parametrize(("args", "more"), COMMANDS, ids=lambda value: " ".join(value))
+@pytest.mark.parametrize(("args", "more"), COMMANDS, ids=[" ".join(args) for args, _ in COMMANDS])
 def test_a_command_imports_what_it_needs(args: list[str], more: set[str]) -> None:
     found = {name for name in imported(REPORT.format(args=args)) if not name.startswith("_")}
     assert found - CORE - more == set()

@@ -7,6 +7,7 @@ import pytest
 from language import graph, layers, spec
 
 from cnncalc.analysis.summarize import summarize
+from cnncalc.diagnostics.located import plain
 from cnncalc.graph import Graph
 from cnncalc.spec import Loaded, builtin_names, load
 from cnncalc.spec.flat import flat
@@ -29,14 +30,14 @@ def picture(net: Graph) -> dict[str, Any]:
 def again(loaded: Loaded, folder: Path) -> Loaded:
     """Write a graph flat, load it, and see that this is the same graph and the same text."""
     assert loaded.graph is not None
-    expect = {name: value for name, (value, _) in loaded.expect.items()}
+    expect = plain(loaded.expect)
     text = flat(loaded.graph, loaded.citation, expect)
     path = folder / "flat.yaml"
     path.write_text(text, encoding="utf-8")
     read = load(str(path))
     assert read.graph is not None, read.findings
     assert read.citation == loaded.citation
-    assert {name: value for name, (value, _) in read.expect.items()} == expect
+    assert plain(read.expect) == expect
     assert flat(read.graph, read.citation, expect) == text
     assert picture(read.graph) == picture(loaded.graph)
     return read

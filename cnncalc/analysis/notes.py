@@ -2,7 +2,7 @@
 
 from ..diagnostics import Findings, Related
 from ..graph import Graph, Node, Value
-from ..layers import Shape, show_shape
+from ..layers import Shape, Shapes, show_shape
 from ..layers.layer import AXES
 from ..layers.sliding import Sliding
 from .facts import facts
@@ -19,8 +19,11 @@ def notes(graph: Graph, findings: Findings, seen: dict[Value, Sight] | None = No
     seen = sights(graph) if seen is None else seen
     read = {value for node in graph.nodes for value in node.inputs}
     read.update(graph.outputs, graph.heads)
+    whole: set[tuple[int, Shapes]] = set()  # layers that read all of such inputs
     for node in graph.nodes:
-        _lost_rows(node, findings)
+        key = id(node.layer), node.input_shapes
+        if key not in whole and not _lost_rows(node, findings):
+            whole.add(key)
         if len(node.inputs) > 1:
             merge_notes(graph, node, seen, findings)
         if node.layer.kind == "linear":
@@ -28,10 +31,11 @@ def notes(graph: Graph, findings: Findings, seen: dict[Value, Sight] | None = No
         _unread(node, read, findings)
 
 
-def _lost_rows(node: Node, findings: Findings) -> None:
+def _lost_rows(node: Node, findings: Findings) -> bool:
+    """Whether a layer leaves rows unread; then with a note."""
     lost = facts(node).remainder
     if not any(lost):
-        return
+        return False
     names = AXES[len(lost)]
     clauses: dict[tuple[str, str], list[str]] = {}
     for axis, rows in enumerate(lost):
@@ -44,6 +48,7 @@ def _lost_rows(node: Node, findings: Findings) -> None:
         for (why, padding), counts in clauses.items()
     ]
     findings.report("lost-rows", f"{node.name}: {'; '.join(parts)}", node.span)
+    return True
 
 
 def _why_lost(node: Node, axis: int, rows: int) -> tuple[str, str]:

@@ -22,6 +22,10 @@ from .summary import Field
 #: For each axis of the image, what the units of a tensor see of it: the union of the families.
 Sight = tuple[tuple[Family, ...], ...]
 
+#: By layer (the same object serves many nodes), input shapes, input and output: the windows, and
+#: whether every position sees what the same position of the input does.
+Ways = dict[tuple[int, Shapes, int, int], tuple[tuple[Window | None, ...] | None, bool]]
+
 #: More families than this on one axis of the image are not told apart any more.
 MOST_FAMILIES = 16
 
@@ -47,13 +51,14 @@ def fields(graph: Graph, seen: dict[Value, Sight]) -> dict[Value, tuple[Field, .
 def sights(graph: Graph) -> dict[Value, Sight]:
     """What every value of the graph sees, as families of intervals."""
     seen: dict[Value, Sight] = {}
+    ways: Ways = {}
     for node in graph.nodes:
         for port, shape in enumerate(node.output_shapes):
             if isinstance(node.layer, Input):
                 axes = range(1, len(shape))
                 sight: Sight = tuple((Family(axis, ((0, 0),), 1),) for axis in axes)
             else:
-                sight, *others = arriving(node, port, seen)
+                sight, *others = arriving(node, port, seen, ways)
                 for other in others:
                     pairs = zip_longest(sight, other, fillvalue=())
                     sight = tuple(_united((*one, *two), shape) for one, two in pairs)
@@ -61,16 +66,25 @@ def sights(graph: Graph) -> dict[Value, Sight]:
     return seen
 
 
-def arriving(node: Node, port: int, seen: dict[Value, Sight]) -> list[Sight]:
-    """What an output of a layer sees through each of its inputs."""
+def arriving(
+    node: Node, port: int, seen: dict[Value, Sight], ways: Ways | None = None
+) -> list[Sight]:
+    """What an output of a layer sees through each of its inputs. ``ways`` keeps the windows of
+    the layers of a graph."""
     output = node.output_shapes[port]
+    ways = {} if ways is None else ways
     result = []
     for number, (value, shape) in enumerate(zip(node.inputs, node.input_shapes, strict=True)):
-        windows = windows_between(node.layer, node.input_shapes, number, port)
-        if windows is None:
-            result.append(tuple(_blurred(families, shape) for families in seen[value]))
-        elif shape == output and all(window is SAME_POSITION for window in windows):
+        key = id(node.layer), node.input_shapes, number, port
+        if key not in ways:
+            windows = windows_between(node.layer, node.input_shapes, number, port)
+            same = windows is not None and shape == output
+            ways[key] = windows, same and all(window is SAME_POSITION for window in windows or ())
+        windows, same = ways[key]
+        if same:
             result.append(seen[value])
+        elif windows is None:
+            result.append(tuple(_blurred(families, shape) for families in seen[value]))
         else:
             result.append(_through_windows(seen[value], windows, shape, output))
     return result

@@ -5,7 +5,7 @@ from .cost import cost, total
 from .facts import facts
 from .liveness import Storage, runs, storages
 from .memory import memory, owned
-from .receptive_field import receptive_fields
+from .receptive_field import Sight, fields, sights
 from .summary import (
     DTYPES,
     Costs,
@@ -26,15 +26,17 @@ def summarize(
     dtype: Dtype = "float32",
     optimizer: Optimizer = "sgd",
     memory_budget: int | None = None,
+    seen: dict[Value, Sight] | None = None,
 ) -> Summary:
     """Everything cnncalc knows of a network. ``source`` is where its figures come from.
 
     ``totals`` is the network without the heads that run in training only, in inference and, for
     the rows of training, trained that way; ``training_totals``, if it has such heads, is the
-    network with them. ``memory_budget`` is in bytes. The graph must be whole: no layer failed.
+    network with them. ``memory_budget`` is in bytes. ``seen`` is what `sights` found, if
+    that is known already. The graph must be whole: no layer failed.
     """
     costs = {node.index: cost(node) for node in graph.nodes}
-    fields = receptive_fields(graph)
+    seen_fields = fields(graph, sights(graph) if seen is None else seen)
     stretches = storages(graph)
 
     def totals(heads: bool, stretches: list[Storage]) -> Totals:
@@ -88,7 +90,7 @@ def summarize(
         dtype=dtype,
         layers={
             node.name: _row(
-                graph, node, costs[node.index], fields[Value(node.index)], values, width
+                graph, node, costs[node.index], seen_fields[Value(node.index)], values, width
             )
             for node in graph.nodes
         },

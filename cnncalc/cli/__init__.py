@@ -16,6 +16,7 @@ COMMANDS = {
     "summarize": "Print the table of a network: shapes, params, MACs, memory, receptive fields.",
     "explain": "Derive every number of a layer; document a kind or a finding.",
     "check": "Check specs: every mistake at file:line:column, and what they expect.",
+    "schema": "Print a JSON Schema of specs, for editors.",
     "expand": "Print a spec flat: no blocks, repeats or other files.",
     "sizes": "Find the inputs that a network can take, and those that lose no rows or columns.",
     "diff": "Compare two networks, or two versions of one, layer by layer.",

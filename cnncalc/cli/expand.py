@@ -3,6 +3,7 @@
 import click
 
 from ..api import report_unusable
+from ..diagnostics.located import plain
 from ..spec import load
 from ..spec.flat import flat
 from .options import Given, input_option, set_option, spec_argument
@@ -19,7 +20,5 @@ def command(spec: str, shape: Given, settings: tuple[tuple[str, str], ...]) -> N
     report_unusable(loaded)
     if loaded.findings.failed or loaded.graph is None:
         fail(loaded)
-    expect = (
-        {} if shape or settings else {name: value for name, (value, _) in loaded.expect.items()}
-    )
+    expect = {} if shape or settings else plain(loaded.expect)
     click.echo(flat(loaded.graph, loaded.citation, expect), nl=False)

@@ -91,7 +91,8 @@ def reference(what: str, width: int) -> str:
     """The page of a kind or a finding. Raises ReportError."""
     from ..diagnostics import RULES, did_you_mean
     from ..layers import find, kinds
-    from ..report.reference import explain_kind, explain_rule
+    from ..report.reference import explain_kind
+    from ..report.rule_page import explain_rule
     from ..spec import builtin_names
 
     if find(what) is not None:

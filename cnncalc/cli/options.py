@@ -83,6 +83,46 @@ class SettingType(click.ParamType):  # type: ignore[type-arg]
         return name.strip(), text
 
 
+class BudgetType(click.ParamType):  # type: ignore[type-arg]
+    """A limit such as params<=5M."""
+
+    name = "limit"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from ..analysis.budget_option import parse_growth_option, parse_option
+        from ..analysis.limit import LimitError
+
+        if not isinstance(value, str):
+            return value
+        try:
+            return (parse_growth_option if self.growth else parse_option)(value)
+        except LimitError as error:
+            self.fail(f"{error.message}; {error.hint}" if error.hint else error.message, param)
+
+    growth = False
+
+
+class GrowthType(BudgetType):
+    """A limit of growth such as 2% or params=2%."""
+
+    growth = True
+
+
+class JobsType(click.ParamType):  # type: ignore[type-arg]
+    """A number of processes; None is auto."""
+
+    name = "jobs"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | None:
+        if value == "auto" or isinstance(value, int):
+            return None if value == "auto" else value
+        if not re.fullmatch(r"0*[1-9]\d{0,2}", value):
+            self.fail(f"{value!r} is no number of processes; allowed: auto, or 1 to 999", param)
+        return int(value)
+
+
 class ColumnsType(click.ParamType):  # type: ignore[type-arg]
     """Keys of columns, with commas between them."""
 

@@ -25,6 +25,20 @@ class Related(NamedTuple):
     text: str
 
 
+class Edit(NamedTuple):
+    """What to write in the place of a stretch of a file; an empty stretch inserts."""
+
+    span: Span
+    text: str
+
+
+class Fix(NamedTuple):
+    """The one safe way to mend a finding: what it does, ``write conv2d``, and how."""
+
+    text: str
+    edits: tuple[Edit, ...]
+
+
 class Diagnostic(NamedTuple):
     """One finding."""
 
@@ -33,6 +47,7 @@ class Diagnostic(NamedTuple):
     span: Span | None = None
     hint: str = ""
     related: tuple[Related, ...] = ()
+    fix: Fix | None = None
 
     @property
     def severity(self) -> Severity:
@@ -88,9 +103,10 @@ class Findings(list[Diagnostic]):
         *,
         hint: str = "",
         related: Iterable[Related] = (),
+        fix: Fix | None = None,
     ) -> None:
         """Add a finding, unless the very same one stands already (a repeated entry)."""
-        finding = Diagnostic(RULES[rule], message, span, hint, tuple(related))
+        finding = Diagnostic(RULES[rule], message, span, hint, tuple(related), fix)
         if finding not in self._known:
             self.append(finding)
 

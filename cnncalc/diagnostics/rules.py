@@ -1,23 +1,14 @@
 """Every finding cnncalc can make, in one table. Codes are API: never renumbered, never reused.
 
 CNN0xx the file and its YAML; CNN1xx the language; CNN2xx layers and shapes; CNN3xx notes and
-warnings about a valid network; CNN4xx broken contracts (``expect``).
+warnings about a valid network; CNN4xx broken contracts (``expect``); CNN5xx lint, which is in
+`lint_rules`.
 """
 
-from typing import Literal, NamedTuple
+from .lint_rules import LINT
+from .rule import Rule, RuleOption, Severity
 
-Severity = Literal["error", "warning", "note"]
-
-
-class Rule(NamedTuple):
-    """A kind of finding. ``explanation`` is what ``cnncalc explain CODE`` prints."""
-
-    code: str
-    name: str
-    severity: Severity
-    summary: str
-    explanation: str
-
+__all__ = ["RULES", "Rule", "RuleOption", "Severity"]
 
 _TABLE = [
     Rule(
@@ -60,6 +51,14 @@ _TABLE = [
         "the spec is larger than cnncalc will read",
         "Limits keep a mistake from taking the machine down: text of 16 MiB, nesting of 100, "
         "200,000 layers, blocks 50 deep, numbers of 4,096 bits.",
+    ),
+    Rule(
+        "CNN006",
+        "toml-syntax",
+        "error",
+        "the configuration is not valid TOML",
+        "cnncalc.toml, or [tool.cnncalc] in pyproject.toml, could not be read. The usual causes: a "
+        "text without quotes, a key that stands twice, a list without its closing bracket.",
     ),
     Rule(
         "CNN101",
@@ -201,8 +200,10 @@ _TABLE = [
         "CNN118",
         "outside",
         "error",
-        "include or extends leaves the spec's folder",
-        "They reach only files below the spec's own folder and the built-in architectures.",
+        "include, extends or a link leaves the spec's folder",
+        "include and extends reach only files below the spec's own folder and the built-in "
+        "architectures. `cnncalc check` follows a link, as a spec or a configuration, only within "
+        "its folder or its git repository: what it reports holds lines of what it reads.",
     ),
     Rule(
         "CNN119",
@@ -346,7 +347,33 @@ _TABLE = [
         "the output shape is not what the spec expects",
         "expect is a contract: the exact shape of the output, or one shape for each output.",
     ),
+    Rule(
+        "CNN404",
+        "budget",
+        "error",
+        "a number is outside its limit",
+        "A limit stands in expect, in a [[budget]] of the configuration, or in --budget: "
+        "'<= 5M', '>= 224', '>= 4M, <= 5M'. k, M and G are decimal, KiB, MiB and GiB are powers of "
+        "1,024. The finding says the number, the limit, and by how much they differ.",
+    ),
+    Rule(
+        "CNN405",
+        "growth",
+        "error",
+        "a number grew more than is allowed",
+        "With --baseline REV, check compares a network with what its file was at that git "
+        "revision. max-growth, in expect, in a [[budget]] or as an option, says how much each "
+        "number may grow; without one, nothing may. The layers that grew most are named.",
+    ),
+    Rule(
+        "CNN406",
+        "budget-nothing",
+        "error",
+        "a limit that limits nothing",
+        "No block, layer or spec has a name that fits the pattern. A budget for a layer that was "
+        "renamed would guard nothing from then on, without a word.",
+    ),
 ]
 
 #: The rules by name.
-RULES: dict[str, Rule] = {rule.name: rule for rule in _TABLE}
+RULES: dict[str, Rule] = {rule.name: rule for rule in (*_TABLE, *LINT)}

@@ -22,17 +22,29 @@ _BOLD, _DIM = "1", "2"
 
 
 def render(
-    findings: Iterable[Diagnostic], sources: Mapping[str, str], *, color: bool = False
+    findings: Iterable[Diagnostic],
+    sources: Mapping[str, str],
+    *,
+    color: bool = False,
+    after: str = "",
 ) -> str:
-    """All findings by place, each with its excerpt, and how many there are; ends in a newline.
+    """All findings by place, each with its excerpt, and how many there are, with ``after`` behind
+    it; ends in a newline.
 
     ``sources`` maps the path of a span to the text of the file; a finding whose text is not
     there comes without an excerpt.
     """
     ordered = sorted(findings, key=position)
+    lines = report(ordered, sources, color=color)
+    return "\n".join([*lines, summary(ordered, color=color) + after]) + "\n"
+
+
+def report(
+    findings: Iterable[Diagnostic], sources: Mapping[str, str], *, color: bool = False
+) -> list[str]:
+    """The lines of findings, in the order given."""
     files = _Lines(sources)
-    lines = [line for finding in ordered for line in _one(finding, files, color)]
-    return "\n".join([*lines, summary(ordered, color=color)]) + "\n"
+    return [line for finding in findings for line in _one(finding, files, color)]
 
 
 def position(finding: Diagnostic) -> tuple[str, int, int]:
@@ -46,14 +58,13 @@ def summary(findings: Sequence[Diagnostic], *, color: bool = False) -> str:
     if not findings:
         return _paint("ok", "1;32", color)
     counts = Counter(finding.severity for finding in findings)
-    said = ", ".join(
-        _plural(counts[severity], severity) for severity in _COLORS if counts[severity]
-    )
+    said = ", ".join(plural(counts[severity], severity) for severity in _COLORS if counts[severity])
     files = len({finding.span.path for finding in findings if finding.span})
-    return f"{said} in {_plural(files, 'file')}" if files else said
+    return f"{said} in {plural(files, 'file')}" if files else said
 
 
-def _plural(count: int, word: str) -> str:
+def plural(count: int, word: str) -> str:
+    """``1 error``, ``2 errors``."""
     return f"{count:,} {word}{'s' * (count != 1)}"
 
 
@@ -61,8 +72,15 @@ def _paint(text: str, code: str, color: bool) -> str:
     return f"\x1b[{code}m{text}\x1b[0m" if color else text
 
 
-def _place(span: Span) -> str:
+def place(span: Span) -> str:
+    """``vgg.yaml:4:5``."""
     return f"{printable(span.path)}:{span.line}:{span.column}"
+
+
+def hint(finding: Diagnostic) -> list[str]:
+    """The lines of the hint, the first one after ``hint:`` and the others below its text."""
+    lines = finding.hint.split("\n") if finding.hint else []
+    return [f"{'      ' if at else 'hint: '}{printable(line)}" for at, line in enumerate(lines)]
 
 
 class _Lines:
@@ -83,7 +101,7 @@ class _Lines:
 
 def _one(finding: Diagnostic, files: _Lines, color: bool) -> list[str]:
     rule, span = finding.rule, finding.span
-    where = _paint(f"{_place(span)}: ", _BOLD, color) if span else ""
+    where = _paint(f"{place(span)}: ", _BOLD, color) if span else ""
     severity = _paint(rule.severity, _COLORS[rule.severity], color)
     lines = [f"{where}{severity} {rule.code} {rule.name}: {printable(finding.message)}"]
     margin = "      "
@@ -94,9 +112,8 @@ def _one(finding: Diagnostic, files: _Lines, color: bool) -> list[str]:
         lines.append((_paint(gutter, _DIM, color) + excerpt).rstrip())
         caret = _paint("^" * marked, _COLORS[rule.severity], color)
         lines.append(f"{_paint(margin[:-1] + '|', _DIM, color)} {' ' * before}{caret}")
-    for number, hint in enumerate(finding.hint.split("\n") if finding.hint else ()):
-        lines.append(f"{margin[:6]}{'      ' if number else 'hint: '}{printable(hint)}")
-    lines += [f"{margin[:6]}{_place(span)}: {printable(text)}" for span, text in finding.related]
+    lines += [f"{margin[:6]}{line}" for line in hint(finding)]
+    lines += [f"{margin[:6]}{place(span)}: {printable(text)}" for span, text in finding.related]
     return lines
 
 

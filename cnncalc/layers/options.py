@@ -134,16 +134,7 @@ def decode(
             )
             continue
         try:
-            fields[name] = _convert(known[name], value, kind.spatial)
-        except (msgspec.ValidationError, OverflowError):
-            errors.append(
-                LayerError(
-                    "bad-value",
-                    f"{name} is {show(value)}; allowed: {known[name].allowed}",
-                    hint=_hint(value),
-                    option=name,
-                )
-            )
+            fields[name] = convert(known[name], value, kind.spatial)
         except LayerError as error:
             errors.append(error)
     for entry in known.values():
@@ -161,8 +152,13 @@ def decode(
     return layer, []
 
 
-def _convert(entry: Option, value: Any, spatial: int | None) -> Any:
-    converted = msgspec.convert(_whole(value), entry.type)
+def convert(entry: Option, value: Any, spatial: int | None) -> Any:
+    """The value of one option as its layer has it. Raises LayerError if it is not allowed."""
+    try:
+        converted = msgspec.convert(_whole(value), entry.type)
+    except (msgspec.ValidationError, OverflowError):
+        message = f"{entry.name} is {show(value)}; allowed: {entry.allowed}"
+        raise LayerError("bad-value", message, hint=_hint(value), option=entry.name) from None
     if not entry.per_axis or converted is None or isinstance(converted, str):
         return converted
     axes = spatial or 1

@@ -18,7 +18,8 @@ from ..terminal import width as columns
 from ..units import mebibytes, scaled, thousands
 from .equation import Line, merge_axes, prose
 from .ownership import ownership, saved
-from .reference import explain_kind, explain_rule
+from .reference import explain_kind
+from .rule_page import explain_rule
 
 __all__ = ["entry", "explain_kind", "explain_layer", "explain_rule"]
 

@@ -1,4 +1,4 @@
-"""``cnncalc explain KIND`` and ``cnncalc explain RULE``; and docs/kinds.md, from the same.
+"""``cnncalc explain KIND``; and docs/kinds.md, from the same.
 
 ``python -m cnncalc.report.reference > docs/kinds.md`` writes the page. The formulas are not
 written anywhere: they are what a layer of the kind does to an input, with symbols.
@@ -12,7 +12,7 @@ from typing import Any
 
 from ..analysis.derivation import Derivation, Equation, axis_names, derive, equations
 from ..analysis.traced import Symbol, symbol, write
-from ..diagnostics import RULES, did_you_mean
+from ..diagnostics import did_you_mean
 from ..layers import Layer, LayerError, Shapes, decode, find, kinds, options, show_shape
 from ..layers.options import Option, show
 from .equation import break_formula, merge_axes, prose
@@ -20,24 +20,6 @@ from .error import ReportError
 
 #: The sizes of inputs that formulas are found with. Every kind's example must take one of them.
 _CHANNELS, _SIZE = (64, 36, 256, 4), 56
-
-
-def explain_rule(name: str, *, width: int = 80) -> str:
-    """What a finding means, by its code or name. Raises ReportError for an unknown one."""
-    wanted = name.lower()
-    for rule in RULES.values():
-        if wanted in (rule.name, rule.code.lower()):
-            return "\n".join(
-                [
-                    f"{rule.code} {rule.name} ({rule.severity})",
-                    *prose(f"{rule.summary[0].upper()}{rule.summary[1:]}.", width, indent=0),
-                    "",
-                    *prose(rule.explanation, width, indent=0),
-                    "",
-                ]
-            )
-    hint = did_you_mean(name, [*RULES, *(rule.code for rule in RULES.values())])
-    raise ReportError(f"there is no finding {name}", hint)
 
 
 def explain_kind(name: str, *, width: int = 80) -> str:

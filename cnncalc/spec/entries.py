@@ -3,13 +3,18 @@
 from collections.abc import Mapping as Mappable
 
 from ..diagnostics import Findings, did_you_mean
-from ..layers import Layer, find, kinds, options
+from ..layers import Layer, LayerError, find, kinds, options
+from ..layers.options import convert
 from .document import Broken, Mapping, Node, Scalar, Sequence
+from .expression_fixes import unquoted
 from .model import Argument, Block, Branch, Columns, Entry
 from .namespace import is_label
+from .spelling import respelt
 from .values import Names, ValueReader, is_empty, nothing
 from .words import GROUPS, MERGES, MODIFIERS
 
+#: What a name in a list may stand for, by its depth: a number or a list.
+_FILLS = ((1, 1), ([1, 1], 1), (1, [1, 1]), ([1, 1], [1, 1]))
 _REPEAT_KEYS = ("times", "over", "columns", "layers")
 
 
@@ -50,7 +55,8 @@ class EntryReader(ValueReader):
             return entry
         if isinstance(node, Scalar):
             if node.quoted or not node.text:
-                self.structure(node, "an entry is the plain name of a kind", "write: - relu")
+                fix = unquoted(node) if node.text.isidentifier() else None
+                self.structure(node, "an entry is the plain name of a kind", "write: - relu", fix)
                 return entry
             entry = Entry(node, node)
             self.kind(entry, nothing(node), names)
@@ -110,9 +116,12 @@ class EntryReader(ValueReader):
             if known and second.text in options(known)
             else "start the second with a dash of its own; modifiers are " + ", ".join(MODIFIERS)
         )
-        self.structure(
-            second, f"one entry has one kind; here are {first.text} and {second.text}", hint
-        )
+        fix = None
+        if known and len(own) == 2 and not find(second.text):
+            given = {key.text for key, _ in node.pairs}
+            fix = respelt(second.text, second.span, {*MODIFIERS} - given)
+        message = f"one entry has one kind; here are {first.text} and {second.text}"
+        self.structure(second, message, hint, fix)
 
     # ------------------------------------------------------------------ what an entry is made of
 
@@ -152,19 +161,45 @@ class EntryReader(ValueReader):
                 hint = did_you_mean(word, {*self.blocks, *kinds(), *GROUPS})
                 hint = hint or "see the kinds with: cnncalc explain"
                 message = f"there is no kind {word}"
-                self.findings.report("unknown-kind", message, entry.span, hint=hint)
+                fix = respelt(word, entry.span, {*names, *self.blocks, *kinds(), *GROUPS})
+                self.findings.report("unknown-kind", message, entry.span, hint=hint, fix=fix)
             return
         for name, key in given.items():
             if name not in known:
                 message = f"{word} has no option {name}"
                 hint = did_you_mean(name, known) or f"{word} takes no options"
-                self.findings.report("unknown-option", message, key.span, hint=hint)
+                fix = respelt(name, key.span, known.keys() - given)
+                self.findings.report("unknown-option", message, key.span, hint=hint, fix=fix)
                 entry.broken = True
+        if word not in self.blocks:
+            self.literals(entry)
         missing = [name for name, required in known.items() if required and name not in given]
         if missing and not entry.broken:
             message = f"{word} needs {' and '.join(missing)}"
             self.findings.report("missing-option", message, entry.span, hint=example(find(word)))
             entry.broken = True
+
+    def literals(self, entry: Entry) -> None:
+        """Find the values of a layer's options that are wrong whatever any name stands for."""
+        layer = find(entry.word)
+        known = options(layer) if layer else {}
+        for key, formula in entry.arguments:
+            if layer is None or key.text not in known or formula.literal() is None:
+                continue
+            error = None
+            for fill in _FILLS:
+                try:
+                    convert(known[key.text], formula.literal(fill), layer.spatial)
+                    break
+                except LayerError as wrong:
+                    error = error or wrong
+            else:
+                assert error is not None
+                fix = unquoted(formula.node) if error.hint.startswith("quoted") else None
+                self.findings.report(
+                    error.rule, error.message, formula.span, hint=error.hint, fix=fix
+                )
+                entry.broken = True
 
     def wrong_options(self, entry: Entry, value: Node) -> None:
         entry.broken = True
@@ -205,6 +240,7 @@ class EntryReader(ValueReader):
                 entry.broken = True
             else:
                 branches.append(branch)
+        self.literals(entry)
         entry.branches = tuple(branches) if branches or entry.broken else None
 
     def branch(self, key: Scalar, node: Node, names: Names) -> Branch | None:
@@ -230,9 +266,9 @@ class EntryReader(ValueReader):
         for name, (key, _) in given.items():
             if name not in _REPEAT_KEYS:
                 hint = did_you_mean(name, _REPEAT_KEYS)
-                self.findings.report(
-                    "unknown-key", f"repeat has no key {name}", key.span, hint=hint
-                )
+                fix = respelt(name, key.span, {*_REPEAT_KEYS} - given.keys())
+                message = f"repeat has no key {name}"
+                self.findings.report("unknown-key", message, key.span, hint=hint, fix=fix)
                 entry.broken = True
         inner = names | {"index"}
         if ("times" in given) == ("over" in given):

@@ -9,11 +9,13 @@ the built-in architectures: a spec from somewhere else cannot make cnncalc read 
 
 import os
 from collections.abc import Iterable
+from collections.abc import Mapping as Mappable
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..diagnostics import Findings, did_you_mean
-from .document import Document, Mapping, Scalar
+from ..diagnostics import Diagnostic, Findings, did_you_mean
+from .document import Document, Mapping, Node, Scalar
 from .text_file import MAX_BYTES, decode, read, report_size
 from .yaml_text import parse
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from .revision import Revision
 
 SUFFIX = ".yaml"
+#: Of larger texts the trees are not kept for the next spec.
+SHARED_TEXT = 2**16
 
 
 def zoo() -> Path:
@@ -38,12 +42,17 @@ def builtin_names() -> list[str]:
 class Files:
     """The files that one spec is made of, each read once.
 
-    ``stdin`` is what standard input holds, if that was read before.
+    ``stdin`` is what standard input holds, if that was read before; ``texts`` take the place of
+    those of files, by path as shown. With a ``revision``, paths are looked up there.
     """
 
-    def __init__(self, findings: Findings, stdin: str | None = None) -> None:
+    def __init__(
+        self, findings: Findings, stdin: str | None = None, revision: "Revision | None" = None,
+        texts: Mappable[str, str] | None = None,
+    ) -> None:  # fmt: skip
         self.findings = findings
-        self._stdin = stdin
+        self._texts = {**(texts or {}), **({} if stdin is None else {"-": stdin})}
+        self._revision = revision
         #: The files of a revision by their paths as shown: where each is, and at which.
         self._revised: dict[str, tuple[Path, Revision]] = {}
         #: The text of each file read, by its path as shown, for excerpts.
@@ -56,6 +65,9 @@ class Files:
         if spec == "-":
             return self._read("-")
         path = Path(spec)
+        if self._revision is not None:
+            self._root = resolved(path.parent)
+            return self._read(self._revise(path, self._revision))
         builtin = zoo() / (spec.replace("-", "_") + SUFFIX)
         if not is_file(path) and is_plain_name(spec) and is_file(builtin):
             path = builtin
@@ -113,8 +125,12 @@ class Files:
             if text is None:
                 return None
             self.sources[path] = text
-            document = Document(path, text)
-            tree = parse(document, self.findings)
+            if self._trees and len(text) <= SHARED_TEXT:
+                document, tree, findings = shared_tree(path, text)
+                self.findings.extend(findings)
+            else:
+                document = Document(path, text)
+                tree = parse(document, self.findings)
             if tree is not None and not isinstance(tree, Mapping):
                 message = "a spec is a mapping of keys such as name, input and layers"
                 self.findings.report("structure", message, tree.span)
@@ -125,8 +141,8 @@ class Files:
 
     def _text(self, path: str) -> str | None:
         """The text of a file by its path as shown, or None with findings."""
-        if path == "-" and self._stdin is not None:
-            return self._stdin
+        if path in self._texts:
+            return self._texts[path]
         if path not in self._revised:
             text, problems = read(path)
             self.findings.extend(problems)
@@ -156,6 +172,15 @@ class Files:
         path = f"{shown(place)}@{revision.name}"
         self._revised[path] = place, revision
         return path
+
+
+@lru_cache(maxsize=64)
+def shared_tree(path: str, text: str) -> tuple[Document, Node | None, list[Diagnostic]]:
+    """The tree of a file that a spec extends or includes, and its findings: the specs of a folder
+    share a few of them. Trees do not change once they are made."""
+    document, findings = Document(path, text), Findings()
+    tree = parse(document, findings)
+    return document, tree, list(findings)
 
 
 def is_file(path: Path) -> bool:

@@ -11,7 +11,7 @@ def flat(graph: Graph, citation: str | None = None, expect: dict[str, Any] | Non
     """The graph as a spec that needs no blocks, parameters, repeats or other files.
 
     Loading it gives the same graph: the same names, layers, edges, heads, frozen and shared
-    weights. ``expect`` are contracts to write with it, flat, as `Loaded.expect` has them.
+    weights. ``expect`` are contracts to write with it, by their keys.
     """
     return "\n".join(_lines(graph, citation, expect or {})) + "\n"
 
@@ -30,13 +30,17 @@ def _lines(graph: Graph, citation: str | None, expect: dict[str, Any]) -> Iterat
     yield from _Layers(graph).lines(tuple(Value(node.index) for node in inputs))
     if expect:
         yield "expect:"
-        top = {name: value for name, value in expect.items() if "." not in name}
-        training = {n.removeprefix("training."): v for n, v in expect.items() if "." in n}
-        for name, value in top.items():
-            yield f"  {name}: {_written(value)}"
-        if training:
-            pairs = (f"{name}: {_written(value)}" for name, value in training.items())
-            yield f"  training: {{{', '.join(pairs)}}}"
+        for name, value in expect.items():
+            yield f"  {name}: {_limits(value)}"
+
+
+def _limits(value: Any) -> str:
+    """A value of ``expect`` on one line."""
+    if not isinstance(value, dict):
+        return _text(value) if isinstance(value, str) else _written(value)
+    keys = (key if key.replace("-", "_").isidentifier() else _text(key) for key in value)
+    pairs = (f"{key}: {_limits(item)}" for key, item in zip(keys, value.values(), strict=True))
+    return f"{{{', '.join(pairs)}}}"
 
 
 class _Layers:

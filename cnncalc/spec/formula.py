@@ -1,12 +1,14 @@
 """A value as it is written: an expression, a text, a list, or the name itself; with its place."""
 
 from collections.abc import Callable, Iterator
+from collections.abc import Sequence as Sequenced
 from contextlib import suppress
 from typing import Any
 
 from ..diagnostics import Findings, Span
 from .document import Broken, Mapping, Node, Scalar, Sequence
 from .expression import Expression, ExpressionError, bounded_list, parse
+from .expression_fixes import rewritten
 from .expression_syntax import MAX_LENGTH
 from .operations import describe
 
@@ -49,6 +51,14 @@ class Formula:
         elif isinstance(self.content, Expression):
             yield from self.content.names
 
+    def scalars(self) -> Iterator[Scalar]:
+        """The scalars that it is read from."""
+        if isinstance(self.content, list):
+            for item in self.content:
+                yield from item.scalars()
+        elif isinstance(self.node, Scalar):
+            yield self.node
+
     def evaluate(self, lookup: Callable[[str], Any]) -> Any:
         """Its value. Raises EvaluationError and Poisoned; what ``lookup`` raises passes through."""
         content = self.content
@@ -63,6 +73,18 @@ class Formula:
         except ExpressionError as error:
             hint = error.hint or self.values_now(lookup)
             raise EvaluationError(error.rule, error.message, self.span, hint) from None
+
+    def literal(self, fill: Sequenced[Any] = ()) -> Any:
+        """Its value if it needs no names; None if there is no such value. An item of a list that
+        does need names is taken for that of ``fill`` at its depth, or for 1."""
+        if isinstance(self.content, list):
+            items = [item.literal(fill[1:]) for item in self.content]
+            return [next(iter(fill), 1) if item is None else item for item in items]
+        if isinstance(self.content, Expression) and self.content.names:
+            return None
+        with suppress(EvaluationError, Poisoned):
+            return self.evaluate(dict[str, Any]().__getitem__)
+        return None
 
     def values_now(self, lookup: Callable[[str], Any]) -> str:
         """What the numbers in it are: ``here, groups is 0``."""
@@ -99,7 +121,8 @@ def formula(node: Node, findings: Findings, itself: Scalar | None = None) -> For
         try:
             return Formula(place, parse(text))
         except ExpressionError as error:
-            findings.report(error.rule, error.message, place.span, hint=error.hint)
+            fix = rewritten(node) if place is node else None
+            findings.report(error.rule, error.message, place.span, hint=error.hint, fix=fix)
             return None
     if isinstance(node, Sequence):
         items = [formula(item, findings) for item in node.items]

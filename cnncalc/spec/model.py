@@ -3,15 +3,17 @@
 Nothing here is evaluated yet: values are located `Formula`s that wait for a scope.
 """
 
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import msgspec
 
-from ..diagnostics import Span
+from ..diagnostics import Findings, Span
+from ..diagnostics.located import Located
 from ..layers import Layer
-from .document import Node, Scalar
+from .document import Mapping, Node, Scalar
 from .expression import Template
-from .formula import Formula
+from .formula import EvaluationError, Formula, Poisoned
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -108,6 +110,40 @@ class Block:
         self.broken = False
 
 
+class Expectation(NamedTuple):
+    """A key of ``expect``, and what it must be: a value, a text, or more keys."""
+
+    key: Scalar
+    content: "Formula | Scalar | dict[str, Expectation]"
+
+    def formulas(self) -> Iterator[Formula]:
+        """The formulas in it."""
+        if isinstance(self.content, dict):
+            for below in self.content.values():
+                yield from below.formulas()
+        elif isinstance(self.content, Formula):
+            yield self.content
+
+    def located(self, lookup: Callable[[str], Any], findings: Findings) -> Located | None:
+        """Its value; None, with a finding, if there is none."""
+        content = self.content
+        if isinstance(content, dict):
+            read = {key: below.located(lookup, findings) for key, below in content.items()}
+            known = {key: item for key, item in read.items() if item is not None}
+            lost = len(known) < len(read) and "limit" in content  # a setting of it is not known
+            span = self.key.span
+            return None if lost else Located(known, span, span)
+        if isinstance(content, Scalar):
+            return Located(content.text, content.span, self.key.span)
+        try:
+            return Located(content.evaluate(lookup), content.span, self.key.span)
+        except EvaluationError as error:
+            findings.report(error.rule, error.message, error.span, hint=error.hint)
+        except Poisoned:
+            pass
+        return None
+
+
 class File:
     """A spec with all it extends, or a library: what its blocks can see."""
 
@@ -116,6 +152,10 @@ class File:
         #: Written for others to include: its findings are shown where it is called.
         self.library = library
         self.citation: str | None = None
+        #: What the file itself says, without what it extends.
+        self.tree: Mapping | None = None
+        #: The libraries it includes, each where it is named; None for one that cannot be read.
+        self.includes: list[tuple[Scalar, File | None]] = []
         #: Names in the order of definition; None is required, and unset in a template.
         self.parameters: dict[str, Formula | None] = {}
         self.blocks: dict[str, Block] = {}
@@ -124,6 +164,6 @@ class File:
         self.inputs: dict[str, tuple[Formula, Span]] = {}
         self.entries: tuple[Entry, ...] = ()
         self.freeze: tuple[tuple[Scalar, str], ...] = ()
-        self.expect: dict[str, Formula] = {}
+        self.expect: dict[str, Expectation] = {}
         #: The values of the parameters, once they are evaluated.
         self.values: dict[str, Any] = {}

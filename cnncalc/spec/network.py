@@ -8,6 +8,7 @@ from typing import Any
 from ..diagnostics import Findings, Span, did_you_mean
 from ..graph import Graph, Node, TooManyLayers, Value
 from ..layers.options import show
+from ..patterns import matches
 from .formula import EvaluationError, Formula, Poisoned
 from .model import File
 from .namespace import Namespace, Values
@@ -111,6 +112,15 @@ def given_shapes(file: File, given: Given | None, findings: Findings) -> dict[st
     return shapes
 
 
+def check_literal_inputs(file: File, findings: Findings) -> None:
+    """Find the shapes of a template's inputs that are wrong whatever its parameters will be."""
+    for name, (formula, _) in file.inputs.items():
+        value = formula.literal()
+        sizes = [whole(item) for item in value] if isinstance(value, list) else []
+        if value is not None and not is_shape(sizes):
+            report_shape(name, value, findings, formula.span)
+
+
 def input_shape(
     name: str, formula: Formula, scope: Scope, findings: Findings
 ) -> tuple[int, ...] | None:
@@ -150,13 +160,11 @@ def freeze(file: File, nodes: list[Node], findings: Findings) -> None:
     """Freeze the layers that the file's ``freeze`` names: by pattern, or a whole namespace."""
     if not file.freeze:
         return
-    from fnmatch import fnmatchcase
-
     for place, pattern in file.freeze:
         hits = [
             node
             for node in nodes
-            if fnmatchcase(node.name, pattern) or node.name.startswith(pattern + ".")
+            if matches(node.name, pattern) or node.name.startswith(pattern + ".")
         ]
         for node in hits:
             node.frozen = True

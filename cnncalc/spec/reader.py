@@ -4,11 +4,13 @@ from ..diagnostics import Findings, Related, did_you_mean
 from ..layers import find
 from .document import Broken, Mapping, Node, Scalar, Sequence
 from .entries import EntryReader
+from .expectation import ExpectReader
 from .files import Files
 from .formula import Formula
 from .model import Block, File
-from .values import Names, nothing
-from .words import ARRIVING, BLOCK_KEYS, EXPECT_KEYS, LIBRARY_KEYS, SPEC_KEYS
+from .spelling import respelt
+from .values import nothing
+from .words import ARRIVING, BLOCK_KEYS, LIBRARY_KEYS, SPEC_KEYS
 
 #: Libraries that include libraries.
 MAX_DEPTH = 50
@@ -47,6 +49,7 @@ class SpecReader:
             merged |= content
         file = File(self.title(merged, tree))
         file.citation = self.one_text(merged.get("source"))
+        file.tree = tree
         reader = self.environment(file, levels, settings)
         names = frozenset(file.parameters)
         if "layers" in base:
@@ -58,7 +61,7 @@ class SpecReader:
             file.freeze = tuple((item, item.text) for item in self.texts(merged["freeze"][1]))
         own = keys(tree)
         if "expect" in own:
-            self.expect(file, own["expect"][1], reader, names)
+            file.expect = ExpectReader(reader, self.findings, names).read(own["expect"][1])
         return file
 
     # ------------------------------------------------------------------------------ its parts
@@ -95,7 +98,9 @@ class SpecReader:
         for content in levels:
             if "include" in content:
                 node = content["include"][1]
-                libraries = [self.library(name) for name in self.texts(node)]
+                names = self.texts(node)
+                libraries = [self.library(name) for name in names]
+                file.includes += zip(names, libraries, strict=True)
                 wanted = len(node.items) if isinstance(node, Sequence) else 1
                 file.blocks_lost |= len(libraries) < wanted
                 for library in libraries:
@@ -213,7 +218,8 @@ class SpecReader:
         if name not in file.parameters:
             hint = did_you_mean(name, file.parameters) or "it has no parameters"
             message = f"the spec has no parameter {name}"
-            self.findings.report("unknown-parameter", message, key.span, hint=hint)
+            fix = respelt(name, key.span, file.parameters)
+            self.findings.report("unknown-parameter", message, key.span, hint=hint, fix=fix)
             file.parameters[name] = Formula(key, None)
             return
         if value is None:
@@ -245,21 +251,6 @@ class SpecReader:
             if key.text != "input":
                 reader.check_name(key)
             file.inputs[key.text] = reader.formula(node, names), key.span
-
-    def expect(
-        self, file: File, node: Node, reader: EntryReader, names: Names, prefix: str = ""
-    ) -> None:
-        """Contracts, flat: ``params``, ``macs``, ``output``, ``training.params``, …"""
-        if not isinstance(node, Mapping):
-            message = f"{prefix.rstrip('.') or 'expect'} is a mapping of numbers to their values"
-            self.structure(node, message, "for example: {params: 60000, macs: 325680}")
-            return
-        self.check_keys(node, EXPECT_KEYS if not prefix else ("params", "macs"), "expect")
-        for key, value in node.pairs:
-            if key.text == "training" and not prefix:
-                self.expect(file, value, reader, names, "training.")
-            else:
-                file.expect[prefix + key.text] = reader.formula(value, names)
 
     def texts(self, node: Node) -> list[Scalar]:
         """One text or a list of texts."""
@@ -295,9 +286,9 @@ class SpecReader:
         for key, _ in node.pairs:
             if key.text not in allowed:
                 message = f"{what} has no key {key.text}"
-                self.findings.report(
-                    "unknown-key", message, key.span, hint=did_you_mean(key.text, allowed) or hint
-                )
+                close = did_you_mean(key.text, allowed) or hint
+                fix = respelt(key.text, key.span, {*allowed} - keys(node).keys())
+                self.findings.report("unknown-key", message, key.span, hint=close, fix=fix)
 
     def missing(self, key: str, node: Node, place: Scalar | None = None) -> None:
         hints = {

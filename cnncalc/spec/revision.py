@@ -19,6 +19,9 @@ ENVIRONMENT = {
     "GIT_TERMINAL_PROMPT": "0",
 }  # fmt: skip
 
+#: What helps where git has the last commits only.
+SHALLOW = "this is a shallow clone: fetch-depth: 0 for actions/checkout, or git fetch --unshallow"
+
 
 class RevisionError(Exception):
     """A revision, or a file at a revision, that is not there. ``hint`` says what could help."""
@@ -56,10 +59,10 @@ class Revision:
             wanted = f"{name}^{{commit}}"
             commit = self._git("rev-parse", "--verify", "--quiet", "--end-of-options", wanted)
         except GitFailed:
-            raise RevisionError(
-                f"git knows no revision {name} here", did_you_mean(name, self._branches())
-            ) from None
-        self._files = self._listed(commit.decode().strip())
+            hint = SHALLOW if self._is_shallow() else did_you_mean(name, self._branches())
+            raise RevisionError(f"git knows no revision {name} here", hint) from None
+        self._commit = commit.decode().strip()
+        self._files = self._listed(self._commit)
 
     def _listed(self, commit: str) -> dict[str, Tracked]:
         listing = self._git("ls-tree", "-r", "-z", "-l", "--full-tree", commit)
@@ -72,8 +75,11 @@ class Revision:
         return files
 
     def _branches(self) -> list[str]:
-        names = self._git("for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags")
-        return os.fsdecode(names).split()
+        kinds = ("refs/heads", "refs/tags", "refs/remotes")
+        return os.fsdecode(self._git("for-each-ref", "--format=%(refname:short)", *kinds)).split()
+
+    def _is_shallow(self) -> bool:
+        return self._git("rev-parse", "--is-shallow-repository").strip() == b"true"
 
     def _key(self, path: Path) -> str:
         """A path as git writes it: from the top of the repository."""
@@ -100,6 +106,27 @@ class Revision:
             hint = did_you_mean(path.name, {Path(file).name for file in self._files})
             raise RevisionError(f"{path} is not a tracked file at {self.name}", hint)
         return self._files[self._key(path)]
+
+    def holds(self, path: Path, data: bytes) -> bool:
+        """Whether a file has exactly this content at the revision."""
+        from hashlib import new
+
+        if not self.is_file(path):
+            return False
+        blob = self.find(path).blob
+        content = b"blob %d\0" % len(data) + data
+        return new("sha1" if len(blob) == 40 else "sha256", content).hexdigest() == blob
+
+    def has_name(self, name: str) -> bool:
+        """Whether any file of the commit is called so, in whatever folder."""
+        return any(path.rpartition("/")[2] == name for path in self._files)
+
+    def renamed(self) -> dict[Path, Path]:
+        """Files that git takes for renamed since, as far as they are in its index: now → then."""
+        words = ("diff-index", "--cached", "-z", "-M", "--name-status", "--diff-filter=R")
+        said = os.fsdecode(self._git(*words, self._commit, "--")).split("\0")
+        top = self._top.resolve()
+        return {top / now: top / then for then, now in zip(said[1::3], said[2::3], strict=True)}
 
     def read(self, tracked: Tracked) -> bytes:
         return self._git("cat-file", "blob", tracked.blob)

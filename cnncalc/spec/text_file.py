@@ -5,6 +5,7 @@ import stat
 import sys
 
 from ..diagnostics import Findings, Span, did_you_mean
+from ..diagnostics.checkout import Checkout
 
 #: Text of more bytes is refused before it is read.
 MAX_BYTES = 16 * 2**20
@@ -28,6 +29,21 @@ def read(path: str) -> tuple[str | None, Findings]:
         report_size(path, None, findings)
         return None, findings
     return decode(path, data, findings), findings
+
+
+def straying(path: str) -> Findings:
+    """The finding for a link that leads out of its folder and of the git repository around that.
+
+    For files that nobody named: a text that is no spec would be shown with what is wrong in it.
+    """
+    findings = Findings()
+    if os.path.islink(path):
+        folder, real = os.path.realpath(os.path.dirname(path)), os.path.realpath(path)
+        top = Checkout.around(folder, {}).top
+        if os.path.commonpath([real, top]) != top:
+            message = f"{path} is a link to {real}, outside its folder and repository"
+            findings.report("outside", message, hint="name the file itself, or copy it")
+    return findings
 
 
 def _stdin() -> bytes:

@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from collections.abc import Mapping as Mappable
 
-from ..diagnostics import Findings, Related, Span, did_you_mean
+from ..diagnostics import Edit, Findings, Fix, Related, Span, did_you_mean
 from ..layers import find, kinds
 from .document import Broken, Mapping, Node, Scalar, Sequence
 from .expression import UNKNOWN_WORDS, ExpressionError, Template, template
+from .expression_fixes import renamed
 from .expression_syntax import MAX_LENGTH
 from .formula import Formula, formula
 from .model import Block, Entry
@@ -28,22 +29,34 @@ class ValueReader:
     def value(self, key: Scalar, node: Node, names: Names, entry: Entry) -> Formula | None:
         """The value of a key, its names checked; a finding breaks the entry."""
         read = formula(node, self.findings, itself=key)
-        if read is None or not self.check_names(read, names):
+        if read is None or not self.check_names(read, names, is_key=read.node is key):
             entry.broken = True
             return None
         return read
 
-    def check_names(self, read: Formula, names: Names) -> bool:
-        """Whether every name it needs means something here; a finding for each that does not."""
-        return self.names_mean(read.names(), read.span, names)
+    def check_names(self, read: Formula, names: Names, *, is_key: bool = False) -> bool:
+        """Whether every name it needs means something here; a finding for each that does not.
 
-    def names_mean(self, used: Iterable[str], span: Span, names: Names) -> bool:
+        ``is_key``: it is written as the key that it belongs to, ``{stride}``.
+        """
+        return self.names_mean(read.names(), read.span, names, None if is_key else read)
+
+    def names_mean(
+        self, used: Iterable[str], span: Span, names: Names, read: Formula | None = None
+    ) -> bool:
         missing = [name for name in used if not self.means(name, names)]
         if not self.names_lost:
             for name in missing:
                 hint = self.name_hint(name, names)
-                self.findings.report("unknown-name", f"{name} means nothing here", span, hint=hint)
+                fix = renamed(read.scalars(), name, self.words_at(names)) if read else None
+                self.findings.report(
+                    "unknown-name", f"{name} means nothing here", span, hint=hint, fix=fix
+                )
         return not missing
+
+    def words_at(self, names: Names) -> set[str]:
+        """The words that mean something as a value."""
+        return {*names, *self.blocks, *kinds(), *CHOICES, "true", "false"}
 
     def means(self, name: str, names: Names) -> bool:
         return name in names or name in CHOICES or name in self.blocks or find(name) is not None
@@ -55,8 +68,7 @@ class ValueReader:
             return f"{name} is known where layers stand; here, write the number or a parameter"
         if name in UNKNOWN_WORDS:
             return UNKNOWN_WORDS[name]
-        words = {*names, *self.blocks, *kinds(), *CHOICES, "true", "false"}
-        close = did_you_mean(name, words)
+        close = did_you_mean(name, self.words_at(names))
         return close or f'a parameter, a column or a kind stands here; a text is quoted: "{name}"'
 
     def text(self, node: Node, names: Names) -> tuple[Scalar, Template] | None:
@@ -86,7 +98,9 @@ class ValueReader:
     def flag(self, key: Scalar, node: Node) -> bool:
         if isinstance(node, Scalar) and not node.quoted and node.text in ("true", "false"):
             return node.text == "true"
-        self.structure(node, f"{key.text} is true or false", f"write {key.text}: true")
+        word = node.text.lower() if isinstance(node, Scalar) else ""
+        fix = Fix(f"write {word}", (Edit(node.span, word),)) if word in ("true", "false") else None
+        self.structure(node, f"{key.text} is true or false", f"write {key.text}: true", fix)
         return False
 
     def words(self, node: Node) -> tuple[str, ...]:
@@ -158,10 +172,10 @@ class ValueReader:
         good = read is not None and self.check_names(read, names)
         return read if read is not None and good else Formula(value, None)
 
-    def structure(self, node: Node, message: str, hint: str = "") -> None:
+    def structure(self, node: Node, message: str, hint: str = "", fix: Fix | None = None) -> None:
         if isinstance(node, Broken):
             return  # it has its finding
-        self.findings.report("structure", message, node.span, hint=hint)
+        self.findings.report("structure", message, node.span, hint=hint, fix=fix)
 
 
 def is_empty(node: Node) -> bool:

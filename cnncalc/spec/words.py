@@ -43,4 +43,3 @@ SPEC_KEYS = (
 )  # fmt: skip
 LIBRARY_KEYS = ("name", "source", "include", "blocks")
 BLOCK_KEYS = ("inputs", "parameters", "layers")
-EXPECT_KEYS = ("params", "macs", "output", "training")

@@ -4,8 +4,9 @@ import re
 
 import yaml
 
-from ..diagnostics import Span
+from ..diagnostics import Fix, Span
 from .document import Document
+from .edits import insertion
 from .yaml_hints import TABLE
 
 _ROWS = [
@@ -16,8 +17,8 @@ _ROWS = [
 _REACH = 200
 
 
-def explain(document: Document, error: yaml.MarkedYAMLError) -> tuple[Span, str, str]:
-    """Where an error of the parser stands, what is wrong there and what to write instead."""
+def explain(document: Document, error: yaml.MarkedYAMLError) -> tuple[Span, str, str, Fix | None]:
+    """Where an error of the parser stands, what is wrong there, what to write instead, and how."""
     problem = error.problem_mark or error.context_mark
     context = error.context_mark or problem
     said = f"{error.context or ''}: {error.problem or ''}"
@@ -31,13 +32,31 @@ def explain(document: Document, error: yaml.MarkedYAMLError) -> tuple[Span, str,
         if found is None or follows is None:
             continue
         words = found.groupdict() | follows.groupdict()
+        fix = None
+        if row.insert:
+            here = _here(document, found, follows, line, column)
+            fix = insertion(document.path, *here, row.insert)
         if row.place == "above":
             line = _above(document, line)
             column = len(document.line(line)) - len(document.line(line).lstrip()) + 1
-        return document.span(line, column), _fill(row.message, words), _fill(row.hint, words)
+        return document.span(line, column), _fill(row.message, words), _fill(row.hint, words), fix
     line, column = (problem.line + 1, problem.column + 1) if problem else (1, 1)
     hint = "quote a text that holds : # { } [ ] or starts with a sign"
-    return document.span(line, column), f"YAML cannot be read here: {error.problem}", hint
+    return document.span(line, column), f"YAML cannot be read here: {error.problem}", hint, None
+
+
+def _here(
+    document: Document, found: re.Match[str], follows: re.Match[str], line: int, column: int
+) -> tuple[int, int]:
+    """The line and column of the group ``here`` of a row's patterns."""
+    if "here" in follows.re.groupindex:
+        return line, column + follows.start("here")
+    above, _, before = found.string.rpartition("\n")
+    place = found.start("here")
+    if place > len(above):
+        return line, column - len(before) + place - len(above) - 1
+    number = _above(document, line)
+    return number, len(document.line(number)) - len(above) + place + 1
 
 
 def _above(document: Document, line: int) -> int:

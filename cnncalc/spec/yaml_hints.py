@@ -11,7 +11,8 @@ class HintRow(NamedTuple):
     """A row fits if ``error`` is found in what the parser says, ``before`` in the line before
     and the text up to the place, and ``at`` matches the text from the place on. ``<word>`` in
     the message and the hint is the group ``word`` of a pattern. The finding stands at the
-    problem, at the context (what was open: a bracket, a quote) or at the line above."""
+    problem, at the context (what was open: a bracket, a quote) or at the line above. To ``insert``
+    a text at the group ``here`` is the one safe fix."""
 
     error: str
     before: str
@@ -19,6 +20,7 @@ class HintRow(NamedTuple):
     message: str
     hint: str
     place: Literal["problem", "context", "above"] = "problem"
+    insert: str = ""
 
 
 _MAPPING_VALUE = "mapping values are not allowed"
@@ -33,18 +35,20 @@ TABLE = [
     HintRow(_MAPPING_VALUE, r"\s\?\s.*$", ": ", "? : has no meaning here", _CONDITION),
     HintRow(
         _MAPPING_VALUE,
-        r"^ *(- +)+(?P<kind>\w+) *(#.*)?\n *(?P<key>\w+)$",
+        r"^ *(- +)+(?P<kind>\w+)(?P<here>) *(#.*)?\n *(?P<key>\w+)$",
         ":(?P<value>.*)",
         "<kind> takes <key> only with a colon of its own",
         "write `- <kind>:` and `<key>:<value>` below it, or `- {<kind>, <key>:<value>}`",
+        insert=":",
     ),
     HintRow(
         _MAPPING_VALUE,
-        r"^ *(- +)*(?P<key>[A-Za-z_]\w*):(?P<value>[^\s:/].*)" + _KEY_BELOW,
+        r"^ *(- +)*(?P<key>[A-Za-z_]\w*):(?P<here>)(?P<value>[^\s:/].*)" + _KEY_BELOW,
         ":",
         "<key>:<value> is one word: the colon has no space after it",
         "write `<key>: <value>`",
         "above",
+        " ",
     ),
     HintRow(
         _MAPPING_VALUE,
@@ -74,18 +78,21 @@ TABLE = [
     HintRow(
         "expected ':'",
         "",
-        r"(?P<key>[A-Za-z_]\w*):(?P<value>\[[^\]]*\]?|\{[^}]*\}?|[^\s:/{\[][^\s,}\]]*)",
+        r"(?P<key>[A-Za-z_]\w*):(?P<here>)"
+        r"(?P<value>\[[^\]]*\]?|\{[^}]*\}?|[^\s:/{\[][^\s,}\]]*)",
         "<key>:<value> is one word: the colon has no space after it",
         "write `<key>: <value>`",
         "context",
+        " ",
     ),
     HintRow(
         "expected ':'",
         "",
-        r"-(?P<word>[A-Za-z_{\[].*)",
+        r"-(?P<here>)(?P<word>[A-Za-z_{\[].*)",
         "-<word> is one word: the dash has no space after it",
         "write `- <word>`",
         "context",
+        " ",
     ),
     HintRow(
         "expected ':'",
@@ -311,11 +318,12 @@ TABLE = [
     ),
     HintRow(
         _IN_LINES,
-        r"^ *(- +)*(?P<key>[A-Za-z_]\w*):(?P<value>[^\s:/][^\n]*)\n *$",
+        r"^ *(- +)*(?P<key>[A-Za-z_]\w*):(?P<here>)(?P<value>[^\s:/][^\n]*)\n *$",
         r"\w+:",
         "<key>:<value> is one word: the colon has no space after it",
         "write `<key>: <value>`",
         "above",
+        " ",
     ),
     HintRow(
         _IN_LINES,
@@ -340,10 +348,11 @@ TABLE = [
     ),
     HintRow(
         "block collection",
-        r"^ *(- +)+(?P<kind>\w+) *(#.*)?\n +$",
+        r"^ *(- +)+(?P<kind>\w+)(?P<here>) *(#.*)?\n +$",
         r"(?P<key>\w+):(?P<value>.*)",
         "<kind> takes <key> only with a colon of its own",
         "write `- <kind>:` and `<key>:<value>` below it, or `- {<kind>, <key>:<value>}`",
+        insert=":",
     ),
     HintRow(
         "block collection",

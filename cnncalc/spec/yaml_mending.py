@@ -6,8 +6,9 @@ Each finding mends the tree too, so that what was meant is read on and makes no 
 import re
 from typing import NamedTuple
 
-from ..diagnostics import Findings
+from ..diagnostics import Edit, Findings, Fix, Span
 from .document import Broken, Mapping, Node, Scalar
+from .edits import insertion
 
 _NO_SPACE = re.compile(r"([A-Za-z_]\w*):(?=[^\s/:])")
 _NO_SPACE_BRACKET = re.compile(r"([A-Za-z_]\w*):(?=[\[{])")
@@ -62,7 +63,12 @@ def _join(first: Node, last: Node, balanced: bool, key: str, findings: Findings)
     message = f"{shown} is cut in two: inside {{ }} and [ ] a comma starts the next part"
     if text.startswith("(") and text.endswith(")"):
         hint = f"write a list with brackets: [{text[1:-1].strip()}]"
-        findings.report("yaml-syntax", message, node.span, hint=hint)
+        ends = [
+            Edit(Span(document.path, *place, place[0], place[1] + 1), bracket)
+            for place, bracket in ((start, "["), ((end[0], end[1] - 1), "]"))
+        ]
+        fix = Fix("write [ ] for a list", tuple(ends))
+        findings.report("yaml-syntax", message, node.span, hint=hint, fix=fix)
         return Broken(*place)
     what = f"the options on lines of their own, without {{ }}: `{key}: {shown}`"
     if not key:
@@ -132,13 +138,14 @@ def _apart(
     if rest[:1] in "{[" and rest[-1:] not in "}]":
         # The rest of `conv2d:{out: 3}` has become the value.
         shown = "{…}" if rest[0] == "{" else "[…]"
+    document, line, middle = word.document, word.line, word.column + match.end()
     findings.report(
         "yaml-syntax",
         f"{word.text} is one word: the colon has no space after it",
         word.span,
         hint=f"write `{name}: {shown}`",
+        fix=insertion(document.path, line, middle, " "),
     )
-    document, line, middle = word.document, word.line, word.column + match.end()
     value = Scalar if as_value else Broken
     return (
         Scalar(document, line, word.column, line, middle - 1, name),

@@ -15,7 +15,6 @@ from yaml.reader import ReaderError
 from ..diagnostics import Findings, Related, Span
 from .document import Broken, Document, Mapping, Node, Scalar, Sequence
 from .text_file import read
-from .yaml_errors import explain
 from .yaml_mending import mend_mapping, mend_sequence, space_item, space_pair
 
 __all__ = ["parse", "read"]
@@ -47,8 +46,10 @@ def parse(document: Document, findings: Findings) -> Node | None:
             if tree.finished:
                 break
     except yaml.MarkedYAMLError as error:
-        span, message, hint = explain(document, error)
-        findings.report("yaml-syntax", message, span, hint=hint)
+        from .yaml_errors import explain  # a table of a hundred patterns, for broken YAML only
+
+        span, message, hint, fix = explain(document, error)
+        findings.report("yaml-syntax", message, span, hint=hint, fix=fix)
         return None
     except ReaderError as error:
         _report_character(document, findings, error)

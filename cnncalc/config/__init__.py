@@ -1,0 +1,5 @@
+"""The configuration of a project: ``cnncalc.toml``, or ``[tool.cnncalc]`` in ``pyproject.toml``."""
+
+from .discovery import Configs
+
+__all__ = ["Configs"]
