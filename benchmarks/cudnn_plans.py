@@ -20,16 +20,18 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple, cast, get_args
 
-from cnncalc.engine.cuda import cudnn_graph as graphs
 from cnncalc.engine.cuda.arrays import Dtype
 from cnncalc.engine.cuda.backend import CudaBackend
 from cnncalc.engine.cuda.bound import CannotBind
-from cnncalc.engine.cuda.cudnn import MOST_WORKSPACE, some
-from cnncalc.engine.cuda.cudnn_graph import Lies, Pattern
+from cnncalc.engine.cuda.cudnn import MOST_WORKSPACE
+from cnncalc.engine.cuda.cudnn_graph import Lies, Pattern, can_run
+from cnncalc.engine.cuda.cudnn_graph import pattern as pattern_of
+from cnncalc.engine.cuda.cudnn_plans import Proposals, frontend
 from cnncalc.engine.cuda.device import H200
 from cnncalc.engine.plan import plan
 from cnncalc.spec import load
@@ -64,6 +66,10 @@ RETURNS = """
 WAYS = ("fused, precompiled", "fused, compiled at run time", "unfused only", "none")
 
 
+#: Names of plans, and the bytes of workspace that they need.
+Plans = list[tuple[str, int]]
+
+
 class Found(NamedTuple):
     """What cuDNN has for a graph: a plan of the best way, and how many there are of that way."""
 
@@ -82,7 +88,7 @@ def main() -> None:
     given = parser.parse_args()
     provide_driver()
     try:
-        cudnn = graphs.frontend()
+        cudnn = frontend()
     except CannotBind as missing:
         sys.exit(f"{missing}; what to install stands at the top of {__file__}")
     place = {
@@ -147,9 +153,9 @@ def patterns(network: str, dtype: str, batch: str) -> Iterator[tuple[Pattern, st
         return Lies((int(batch), *tensor.lies.shape), (values, *tensor.lies.strides))
 
     for step in planned.steps:
-        if graphs.can_run(step):
+        if can_run(step):
             inputs = tuple(map(lies, step.inputs))
-            yield graphs.pattern(step, own, inputs, lies(step.outputs[0])), step.name
+            yield pattern_of(step, own, inputs, lies(step.outputs[0])), step.name
 
 
 def found(cudnn: Any, pattern: Pattern, place: dict[str, Any]) -> Found:
@@ -159,32 +165,26 @@ def found(cudnn: Any, pattern: Pattern, place: dict[str, Any]) -> Found:
         return best(WAYS[0] if ready else WAYS[1], ready or compiled)
     both = [built(cudnn, one, place) for one in pattern.split()] if pattern.fused else []
     each = [ready or compiled for ready, compiled in both]
-    if not each or not all(each):
-        return Found(WAYS[3], 0, "", 0)
-    return best(WAYS[2], each[0])
+    return best(WAYS[2], each[0]) if each and all(each) else Found(WAYS[3], 0, "", 0)
 
 
-def best(way: str, plans: list[tuple[str, int]]) -> Found:
+def best(way: str, plans: Plans) -> Found:
     return Found(way, len(plans), *plans[0])
 
 
-def built(
-    cudnn: Any, pattern: Pattern, place: dict[str, Any]
-) -> tuple[list[tuple[str, int]], list[tuple[str, int]]]:
-    """Names and workspaces of the precompiled plans that can be built; and of the first that a
-    compiler can make, if there are none."""
-    ready, compiled = list[tuple[str, int]](), list[tuple[str, int]]()
+def built(cudnn: Any, pattern: Pattern, place: dict[str, Any]) -> tuple[Plans, Plans]:
+    """The precompiled plans that can be built; and, if there are none, the first that a compiler
+    can make."""
+    ready, compiled = Plans(), Plans()
     try:
-        graph = graphs.build(cudnn, pattern, **place)
+        proposals = Proposals(cudnn, pattern, **place)
     except CannotBind:
         return ready, compiled
-    for one in sorted(some(graphs.plans(cudnn, graph)), key=lambda one: one.compiled):
+    for one in sorted(proposals, key=lambda one: one.compiled):
         if not one.compiled or not (ready or compiled):
-            try:
-                workspace = graphs.finish(cudnn, graph, one, MOST_WORKSPACE)
-            except CannotBind:
-                continue
-            (compiled if one.compiled else ready).append((one.name, workspace))
+            with suppress(CannotBind):
+                workspace = proposals.finish(one, MOST_WORKSPACE)
+                (compiled if one.compiled else ready).append((one.name, workspace))
     return ready, compiled
 
 
@@ -207,11 +207,9 @@ def table(cells: dict[str, list[dict[str, Any]]]) -> None:
 
 def provide_driver() -> None:
     """Load the driver's library, or one that does nothing in its place."""
-    try:
+    with suppress(OSError):
         ctypes.CDLL("libcuda.so.1", ctypes.RTLD_GLOBAL)
         return
-    except OSError:
-        pass
     code = "".join(
         [
             f"int {name}(void **out) {{ *out = (void *)16; return 0; }}\n"

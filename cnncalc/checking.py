@@ -95,7 +95,7 @@ def _reports(wanted: Wanted, specs: Sequence[str]) -> list[Report]:
 def idle_budgets(specs: Iterable[str]) -> Findings:
     """Budgets for specs of which there are none: a pattern with a mistake guards nothing."""
     configs, findings = Configs(), Findings()
-    checked: dict[int, tuple["Config", list[Path]]] = {}
+    checked: dict[int, tuple[Config, list[Path]]] = {}
     for spec in specs:
         config = configs.of(folder_of(spec))
         if config is not None and config.budgets:

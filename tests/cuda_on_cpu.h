@@ -32,12 +32,23 @@ static inline float __int_as_float(int bits) {
     return value;
 }
 
-// What went wrong in a launch; 0 is nothing.
-enum class Fault { NONE, MISALIGNED, DIVERGED };
+// What went wrong in a launch.
+enum class Fault { NONE, MISALIGNED, OUTSIDE, DIVERGED };
 static Fault fault = Fault::NONE;
 
-#define CHECK_ALIGNED(pointer, bytes)                                                             \
-    if (reinterpret_cast<uintptr_t>(pointer) % (bytes)) fault = Fault::MISALIGNED
+// Where a launch may read and write: first and last byte of each array; nowhere listed: anywhere.
+static const char *const *arrays;
+static int array_count;
+
+static void check_access(const void *pointer, size_t bytes) {
+    const char *first = (const char *)pointer;
+    if ((uintptr_t)first % bytes) fault = Fault::MISALIGNED;
+    for (int i = 0; i < array_count; ++i)
+        if (arrays[2 * i] <= first && first + bytes <= arrays[2 * i + 1]) return;
+    if (array_count) fault = Fault::OUTSIDE;
+}
+
+#define CHECK_ACCESS(pointer, bytes) check_access(pointer, bytes)
 
 struct Float16;
 struct BFloat16;
@@ -112,20 +123,25 @@ static bool release(int first, int count, State waiting) {
 
 extern char __start_on_chip[] __attribute__((weak)), __stop_on_chip[] __attribute__((weak));
 
-// order: 0 runs the threads forwards, 1 backwards between barriers, so that a missing one shows.
+// A warp goes as far as it can before the next one does, so that a missing barrier shows. order: 0
+// takes warps and their threads forwards, 1 backwards.
 static void run_block(int count, int order) {
     if (__start_on_chip) memset(__start_on_chip, 0xff, __stop_on_chip - __start_on_chip);
     for (int i = 0; i < count; ++i) threads[i].state = State::READY;
+    const int warps = (count + 31) / 32;
     for (;;) {
         bool went = false;
-        for (int i = 0; i < count; ++i) {
-            const int number = order ? count - 1 - i : i;
-            if (threads[number].state != State::READY) continue;
-            resume(number);
-            went = true;
+        for (int i = 0; i < warps; ++i) {
+            const int first = 32 * (order ? warps - 1 - i : i), lanes = min(32, count - first);
+            do
+                for (int j = 0; j < lanes; ++j) {
+                    const int number = first + (order ? lanes - 1 - j : j);
+                    if (threads[number].state != State::READY) continue;
+                    resume(number);
+                    went = true;
+                }
+            while (release(first, lanes, State::IN_WARP));
         }
-        for (int warp = 0; warp < count; warp += 32)
-            went |= release(warp, min(32, count - warp), State::IN_WARP);
         went |= release(0, count, State::AT_BARRIER);
         if (went) continue;
         for (int i = 0; i < count; ++i)

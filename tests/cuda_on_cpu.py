@@ -10,17 +10,22 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-from cnncalc.engine.cuda.bound import Call, Launch
+import numpy as np
+
+from cnncalc.engine.cuda.bound import Bound, Call, Launch
 from cnncalc.engine.cuda.nvrtc import KERNELS, Grid, Place, Source
 
 HERE = Path(__file__).parent
 COMPILER = shutil.which("g++")
 #: Compiled kernels outlive a test run; they are known by all of their text.
 FOLDER = Path(tempfile.gettempdir()) / f"cnncalc-kernels-{os.getuid()}"
-FAULTS = ["", "an address that is not aligned", "threads that do not all come to a barrier"]
+FAULTS = ["", "an address that is not aligned", "an address outside of the arrays",
+          "threads that do not all come to a barrier"]  # fmt: skip
 #: The order in which the threads of a block run between barriers.
 FORWARDS, BACKWARDS = 0, 1
 
@@ -66,8 +71,15 @@ def loaded(source: Source, kernels: Path) -> ctypes.CDLL:
     return ctypes.CDLL(str(path))
 
 
-def run(source: Source, arguments: ctypes.Structure, grid: Grid, block: Grid, order: int) -> None:
-    """One launch. Raises KernelFault."""
+def run(
+    source: Source,
+    arguments: ctypes.Structure,
+    grid: Grid,
+    block: Grid,
+    order: int = FORWARDS,
+    arrays: Sequence[Any] = (),
+) -> None:
+    """One launch. Raises KernelFault, also if it reads or writes outside of the arrays, if any."""
     given = dict(source.defines)
     operations = int(given.pop("OPERATIONS", 0))
     code = library(Source(source.file, tuple(given.items())))
@@ -78,9 +90,25 @@ def run(source: Source, arguments: ctypes.Structure, grid: Grid, block: Grid, or
     fits = fits and min(grid) > 0 and grid[0] < 2**31 and max(grid[1:]) <= 65535
     assert fits, f"{source}: a grid of {grid} blocks of {block}"
     three = ctypes.c_uint * 3
-    fault = code.launch(ctypes.byref(arguments), three(*grid), three(*block), order, operations)
+    ends = [end for array in arrays for end in np.lib.array_utils.byte_bounds(array)]
+    fault = code.launch(
+        ctypes.byref(arguments), three(*grid), three(*block), order, operations,
+        (ctypes.c_void_p * len(ends))(*ends), len(arrays),
+    )  # fmt: skip
     if fault:
         raise KernelFault(f"{source}: {FAULTS[fault]}")
+
+
+def arrays_in(keeps: object) -> list[Any]:
+    """All arrays in tuples, lists and dictionaries."""
+    if isinstance(keeps, np.ndarray):
+        return [keeps]
+    inside = keeps.values() if isinstance(keeps, dict) else keeps
+    return (
+        [array for one in inside for array in arrays_in(one)]
+        if isinstance(inside, Iterable)
+        else []
+    )
 
 
 class Launcher:
@@ -100,8 +128,10 @@ class Launcher:
         keeps: object = None,
     ) -> Call:
         self.sources.append(source)
+        bound = [*place.inputs, *place.outputs] if isinstance(place, Bound) else []
+        arrays = bound and [*bound, *arrays_in(keeps)]
 
         def launch(keeps: object = keeps) -> None:
-            run(source, arguments, grid, block, self.order)
+            run(source, arguments, grid, block, self.order, arrays)
 
         return Launch(launch, f"{source}, grid {grid}, block {block}")

@@ -26,8 +26,10 @@ static void call() { kernel(*given); }
 extern "C" unsigned long arguments_size() { return sizeof(Arguments); }
 
 extern "C" int launch(const void *arguments, const unsigned *grid, const unsigned *block, int order,
-                      int mask) {
+                      int mask, const char *const *ends, int count) {
     operations = mask;
+    arrays = ends;
+    array_count = count;
     given = static_cast<const Arguments *>(arguments);
     body = call;
     return run_grid(grid, block, order);

@@ -1,6 +1,5 @@
 """What the tests of the native engine share: a poisoned run against the layers' own forward."""
 
-
 import numpy as np
 from engine_networks import images, reference
 

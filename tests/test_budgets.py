@@ -3,6 +3,9 @@
 In ``expect`` of a spec and on the command line; those of a configuration are in test_config.
 """
 
+import multiprocessing
+import os
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,6 +19,7 @@ import cnncalc
 from cnncalc.analysis.budget_option import parse_option
 from cnncalc.analysis.limit import LimitError, parse_growth, parse_limit
 from cnncalc.diagnostics.located import plain
+from cnncalc.jobs import spread
 from cnncalc.metrics import METRICS, allowed_keys
 from cnncalc.spec import load
 from cnncalc.spec.flat import flat
@@ -203,6 +207,7 @@ def test_a_broken_limit_has_both_numbers(expect: str, said: str, net: Path) -> N
          "unknown-key: stage1.conv1 has no key peak_bytes | that is of the whole network; "),
         ("{blocks: {stage3: {params: 5}}}",
          "budget-nothing: no block is called stage3: this limits nothing | did you mean stage2?"),
+        ("{blocks: {stage1.conv1: {params: 5}}}", "budget-nothing: no block is called stage1"),
         ("{layers: {stage1: {params: 5}}}", "budget-nothing: no layer is called stage1"),
         ("{layers: [conv1]}", "structure: layers is a mapping"),
         ("{training_bytes: {batch: 0, limit: 5}}",
@@ -360,6 +365,22 @@ def test_any_number_of_jobs_finds_the_same(tmp_path: Path) -> None:
     }
     assert len(outputs) == 1
     assert "31 specs checked" in outputs.pop()
+
+
+def squares(numbers: Sequence[int]) -> list[int]:
+    return [number**2 for number in numbers]
+
+
+def squares_here_only(numbers: Sequence[int]) -> list[int]:
+    if multiprocessing.parent_process() is not None:
+        os._exit(1)
+    return squares(numbers)
+
+
+@pytest.mark.parametrize("work", [squares, squares_here_only])
+@pytest.mark.parametrize("jobs", [1, 3, 8])
+def test_shared_work_comes_back_in_order_also_from_processes_that_die(work, jobs):
+    assert spread(work, range(100), jobs) == squares(range(100))
 
 
 @pytest.mark.parametrize("jobs", ["0", "-1", "many", "1000"])

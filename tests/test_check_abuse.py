@@ -25,7 +25,7 @@ from cnncalc.diagnostics.checkout import Checkout
 from cnncalc.diagnostics.formats import render
 
 EXAMPLES = int(os.environ.get("CNNCALC_EXAMPLES", "150"))
-SPECS = [spec.decode() for spec in specs(zoo_too=True)]
+SPECS = [spec.decode("utf-8", "replace") for spec in specs(zoo_too=True)]
 CONFIGURATIONS = [text.decode() for text in configurations()]
 NET = b"name: t\ninput: [3, 8, 8]\nlayers:\n"
 
@@ -166,8 +166,9 @@ def test_a_link_is_followed_within_the_repository_only(tmp_path, name, inside):
 
 NAMES = [
     b"a\nb.yaml", b"\x1b[31m.yaml", b"a\r::error::b.yaml", b"::error file=a::b.yaml",
-    b"##[error]a.yaml", b"50%25,a:b.yaml", b"]]><a>&.yaml", b"\xff\xfe.yaml", b"](x).yaml", b"{0}.yaml",
-    b"a b.yaml", b"-o.yaml", b"--fix.yaml", b"a@b.yaml", "\u202eabc.yaml".encode(), b"$(id).yaml", b"'\".yaml",
+    b"##[error]a.yaml", b"50%25,a:b.yaml", b"]]><a>&.yaml", b"\xff\xfe.yaml", b"](x).yaml",
+    b"{0}.yaml", b"a b.yaml", b"-o.yaml", b"--fix.yaml", b"a@b.yaml", b"$(id).yaml", b"'\".yaml",
+    "\u202eabc.yaml".encode(),
 ]  # fmt: skip
 
 

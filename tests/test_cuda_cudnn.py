@@ -20,7 +20,7 @@ from engine_networks import graphs, images
 from fake_cudnn import Clock, Frontend, Planned
 from hypothesis import HealthCheck, given, settings
 
-from cnncalc.engine.cuda import cudnn
+from cnncalc.engine.cuda import cudnn, cudnn_plans
 from cnncalc.engine.cuda import cudnn_graph as patterns
 from cnncalc.engine.cuda.arrays import Arrays, Dtype
 from cnncalc.engine.cuda.autotune import DeviceClock
@@ -313,11 +313,12 @@ def test_a_plan_that_cannot_be_used_is_not_chosen(bad: Planned, tmp_path: Path) 
 
 def test_few_plans_are_compiled(tmp_path: Path) -> None:
     """At half a second each. Those that need no compiler are all tried, the last ones too."""
+    barred = [Planned(f"eng6_{n}", compiled=True, notes=("TENSOR_CORE",)) for n in range(9)]
     late = [Planned(f"eng7_k24={n}", 5000 - n, compiled=True) for n in range(9)]
-    frontend = Frontend(*late, Planned("eng1"))
+    frontend = Frontend(*barred, *late, Planned("eng1"))
     assert "fused eng1:" in chosen(frontend, tmp_path)
     assert {name for name in frontend.built if name.startswith("eng7")} == {
-        one.name for one in late[: cudnn.MOST_COMPILED]
+        one.name for one in late[: cudnn_plans.MOST_COMPILED]
     }
 
 
@@ -456,10 +457,10 @@ def test_the_device_clock_times_launches() -> None:
 
 def test_without_the_frontend_the_row_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cudnn", None)
-    patterns.frontend.cache_clear()
+    cudnn_plans.frontend.cache_clear()
     with pytest.raises(CannotBind, match="cuDNN cannot be used"):
-        patterns.frontend()
-    patterns.frontend.cache_clear()
+        cudnn_plans.frontend()
+    cudnn_plans.frontend.cache_clear()
 
 
 def test_the_real_cudnn_has_plans_for_our_graphs(tmp_path: Path) -> None:

@@ -254,9 +254,24 @@ def test_an_address_that_is_not_aligned_is_a_fault() -> None:
         one = source("pooling", VALUE="Float32", VEC=4)
         if fault:
             with pytest.raises(KernelFault, match=fault):
-                run(one, given, (1, 1, 1), (32, 1, 1), FORWARDS)
+                run(one, given, (1, 1, 1), (32, 1, 1))
         else:
-            run(one, given, (1, 1, 1), (32, 1, 1), FORWARDS)
+            run(one, given, (1, 1, 1), (32, 1, 1), arrays=[x, y])
+
+
+@on_cpu
+def test_an_address_outside_of_the_arrays_is_a_fault() -> None:
+    x, y, xp = (
+        np.zeros((1, 8, 4, 4), np.float32),
+        np.zeros((1, 8, 1, 1), np.float32),
+        Arrays("float32"),
+    )
+    one = source("pooling", VALUE="Float32", VEC=1)
+    given = pooling(view(xp, x), view(xp, y))
+    run(one, given, (1, 1, 1), (32, 1, 1), arrays=[x, y])
+    for arrays in ([x[:, 1:], y], [x, y[:, :7]]):
+        with pytest.raises(KernelFault, match="outside"):
+            run(one, given, (1, 1, 1), (32, 1, 1), arrays=arrays)
 
 
 @on_cpu
@@ -292,4 +307,4 @@ def test_structures_are_as_large_as_the_kernels_have_them(file: str) -> None:
     """`run` compares their sizes at each launch; here that it does."""
     one = next(sources(file, "Float32", (1, 2, 4)))
     with pytest.raises(AssertionError, match="other arguments"):
-        run(one, ctypes.c_char(), (1, 1, 1), (1, 1, 1), FORWARDS)  # type: ignore[arg-type]
+        run(one, ctypes.c_char(), (1, 1, 1), (1, 1, 1))  # type: ignore[arg-type]

@@ -111,6 +111,27 @@ def test_other_products(shape: tuple[int, ...], kind: str, options: Options, dty
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("shape", "kind", "options"),
+    [
+        ((16, 7, 9), "conv2d", {"out_channels": 16, "kernel_size": 3, "padding": 1}),
+        ((16, 7, 9), "conv2d", {"out_channels": 16, "kernel_size": 5, "padding": 2, "groups": 16}),
+        ((6, 7, 9), "conv2d", {"out_channels": 6, "kernel_size": 3, "padding": 1, "groups": 6}),
+        ((24,), "linear", {"out_features": 24}), ((5, 24), "linear", {"out_features": 24}),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_residuals(shape: tuple[int, ...], kind: str, options: Options, dtype: Dtype) -> None:
+    network = Network(*shape)
+    network.add("skip", "tanh")
+    network.add("product", kind, **options)
+    network.add("activated", "silu")
+    network.add("added", "add", "activated", "skip")
+    network.add("again", "relu6")
+    assert len(assert_native(network.graph(), dtype, 3).steps) == 2
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("features", [1, 30, 64, 200])
 @pytest.mark.parametrize("batch", [1, 3, 8, 13, 40])
 def test_linear_layers_of_few_and_of_many_rows(batch: int, features: int, dtype: Dtype) -> None:

@@ -250,6 +250,19 @@ def test_after_upsampling_kernels_have_another_task(lint: Lint, larger: str) -> 
     assert lint("field-exceeds-input", entries) == []
 
 
+@pytest.mark.parametrize(("before", "after"), [(0, 64), (64, 0)])
+def test_all_units_see_all_or_some_do_not(lint: Lint, before: int, after: int) -> None:
+    """The first unit sees all, or the last one does."""
+    padding = f"[[{before}, {after}], [{before}, {after}]]"
+    entries = f"""
+  - conv2d: {{out_channels: 3, kernel_size: 64, padding: {padding}}}
+  - relu
+  - conv2d: {{out_channels: 3, kernel_size: 3}}
+"""
+    assert lint("saturated-field", entries) == []
+    assert lint("field-exceeds-input", entries) == [("field-exceeds-input", 3)]
+
+
 def chains() -> list[str]:
     graphs = {name: load(name).graph for name in builtin_names()}
     return [
@@ -352,6 +365,14 @@ blocks:
     layers: [{conv2d: {out_channels: 4, kernel_size: 1}}]
 layers: [{conv: {width}}]
 """, [("unused-parameter", 4)]),
+    "a parameter that is the default of one of its name": ("""
+parameters: {width: 4}
+blocks:
+  conv:
+    parameters: {width: width}
+    layers: [{conv2d: {out_channels: width, kernel_size: 1}}]
+layers: [conv]
+""", []),
     "a column that only the name of a layer needs": ("""
 layers:
   - repeat:
@@ -406,7 +427,7 @@ def test_names_of_a_parent_are_the_parents(tmp_path: Path) -> None:
         f"{HEAD}parameters: {{block: basic, spare: 1}}\n"
         "blocks: {basic: [relu]}\nlayers: [block]\n"
     )
-    child = "extends: parent\nname: child\nparameters: {block: other}\n"
+    child = "extends: parent\nname: child\nparameters: {block: other, spare: 2}\n"
     (tmp_path / "child.yaml").write_text(f"{child}blocks: {{other: [tanh], lost: [relu]}}\n")
     found = {
         name: [f.message for f in check_specs([str(tmp_path / f"{name}.yaml")]).findings]
@@ -426,7 +447,7 @@ def test_names_of_a_parent_are_the_parents(tmp_path: Path) -> None:
         (["relu", "tanh"] * 3, [1]),
         (["relu", "tanh", "relu"] * 2 + ["tanh"], []),
         (["relu", "{tanh, when: index == 0}"] * 3, []),  # of the round that is around it
-        (["scale: {bias: true, axis: 0}", "scale: {axis: 0, bias: true}"] * 3, [1]),
+        (["scale: {axis: 0, bias: true}"] + ["scale: {bias: true, axis: 0}"] * 4, [1]),
         (["abs", *["relu"] * 6, "abs"], [2]),
         ([f"conv2d: {{out_channels: {n}, kernel_size: 1}}" for n in range(1, 9)], []),
         (["relu", "tanh"] * 3 + ["abs"] + ["tanh", "abs", "relu"] * 3, [1, 8]),

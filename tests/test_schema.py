@@ -186,6 +186,27 @@ def test_what_is_rare_and_right(validator, text):
     assert complaints(validator, whole) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "is_right"),
+    [
+        ("input: [n, 8, 8]\nlayers: [relu]", True),
+        ("input: [0, 8, n]\nlayers: [relu]", False),
+        ("input: 3\nlayers: [relu]", False),
+        ("input: [n, 8, 8]\nlayers:\n  - conv2d: {out_channels: 2, kernel_size: [n, 1]}", True),
+        ("input: [n, 8, 8]\nlayers:\n  - conv2d: {out_channels: 2, kernel_size: [n, 0]}", False),
+        (
+            "input: [n, 8, 8]\nlayers:\n"
+            "  - conv2d: {out_channels: 2, kernel_size: 1, connections: [n, [0, n]]}",
+            True,
+        ),
+    ],
+)
+def test_a_template_is_judged_by_what_it_says_itself(validator, text, is_right):
+    whole = f"name: t\nparameters: [n]\n{text}\n"
+    assert is_accepted(whole) == is_right
+    assert (complaints(validator, whole) == []) == is_right
+
+
 # ------------------------------------------------------------------------- it catches mistakes
 
 TOP = "name: t\ninput: [3, 32, 32]\n"

@@ -28,19 +28,43 @@ from .rule_options import rule_options
               help="Write to a file that is not there yet, in the format; text, or annotations in "
               "GitHub Actions, is printed beside it.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Let --output overwrite a file.")
-@click.option("--budget", "budgets", type=BudgetType(), metavar="LIMIT", multiple=True,
-              help="A limit for all specs: params<=5M, 'peak_bytes <= 12 MiB', "
-              "'training_bytes(batch=32) <= 8GiB', 'layers stage4.*: macs <= 1G'. Repeatable.")
-@click.option("--baseline", metavar="REV",
-              help="Compare with the files at a git revision: no number may grow by more than "
-              "--max-growth, or what expect and the configuration say.")
-@click.option("--max-growth", type=GrowthType(), metavar="LIMIT", multiple=True,
-              help="How much may grow against --baseline: 2%, params=2%, macs=10M. Without any, "
-              "nothing. Repeatable.")
-@click.option("--jobs", type=JobsType(), metavar="N", default="auto", show_default=True,
-              help="How many processes; auto: as many as there are cores, for many specs.")
-@click.option("--fix", "fixing", is_flag=True,
-              help="Repair what has one safe fix, in the files; all else in them stays as it is.")
+@click.option(
+    "--budget",
+    "budgets",
+    type=BudgetType(),
+    metavar="LIMIT",
+    multiple=True,
+    help="A limit for all specs: params<=5M, 'peak_bytes <= 12 MiB', "
+    "'training_bytes(batch=32) <= 8GiB', 'layers stage4.*: macs <= 1G'. Repeatable.",
+)
+@click.option(
+    "--baseline",
+    metavar="REV",
+    help="Compare with the files at a git revision: no number may grow by more than "
+    "--max-growth, or what expect and the configuration say.",
+)
+@click.option(
+    "--max-growth",
+    type=GrowthType(),
+    metavar="LIMIT",
+    multiple=True,
+    help="How much may grow against --baseline: 2%, params=2%, macs=10M. Without any, "
+    "nothing. Repeatable.",
+)
+@click.option(
+    "--jobs",
+    type=JobsType(),
+    metavar="N",
+    default="auto",
+    show_default=True,
+    help="How many processes; auto: as many as there are cores, for many specs.",
+)
+@click.option(
+    "--fix",
+    "fixing",
+    is_flag=True,
+    help="Repair what has one safe fix, in the files; all else in them stays as it is.",
+)
 @click.option("--diff", is_flag=True, help="With --fix: show what would change, write nothing.")
 @rule_options
 @set_option
@@ -77,7 +101,12 @@ def command(
         print_findings(checked.findings, checked.sources)
         sys.exit(exit_code(checked.findings, strict=strict))
     report(
-        checked, notes=notes or bool(select), strict=strict, format_=format_, output=output, force=force
+        checked,
+        notes=notes or bool(select),
+        strict=strict,
+        format_=format_,
+        output=output,
+        force=force,
     )
     for spec, reason in checked.no_baseline.items():
         click.echo(printable(f"{spec} is not compared with {baseline}: {reason}"), err=True)

@@ -29,7 +29,7 @@ class Configs:
     """The configurations of specs, each found and read once."""
 
     def __init__(self) -> None:
-        self._of_folder: dict[str, "Config | None"] = {}
+        self._of_folder: dict[str, Config | None] = {}
 
     def of(self, folder: str) -> "Config | None":
         """The configuration for the specs of a folder, an absolute path; None without one."""

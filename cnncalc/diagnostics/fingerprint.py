@@ -8,6 +8,8 @@ from .diagnostic import Diagnostic, Span
 
 #: Characters that code scanning looks at, from the start of the line.
 _WINDOW = 100
+#: Characters of a line that tell it from others: each of its findings looks at them.
+_LONGEST = 1_000
 _BASE, _MODULUS = 37, 2**64
 _END = 0xFFFF
 
@@ -47,7 +49,7 @@ class _File:
     def line(self, span: Span) -> str:
         """The text of the first line of a span, each run of blanks as one."""
         inside = 0 < span.line <= len(self._lines)
-        return " ".join(self._lines[span.line - 1].split()) if inside else ""
+        return " ".join(self._lines[span.line - 1][:_LONGEST].split()) if inside else ""
 
     def line_hash(self, span: Span) -> str:
         """``hash:occurrence`` of the first line of a span; "" for a line that is not there.

@@ -38,8 +38,7 @@ def _command(finding: Diagnostic, checkout: Checkout) -> str:
     span = finding.span
     path = checkout.path(span.path) if span else None
     if span and path is not None:
-        file = path.encode("utf-8", "backslashreplace").decode()  # a name that is no text
-        properties |= {"file": file} | _region(span)
+        properties |= {"file": printable(path)} | _region(span)
     shown = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
     return f"::{_COMMANDS[finding.severity]} {shown}::{_data(_message(finding))}"
 

@@ -8,16 +8,11 @@ from ..graph import Graph, Input, Node, Value
 from ..layers import Shapes
 from ..layers.convolution import Conv
 from ..layers.locally_connected import LocallyConnected
-from ..layers.resampling import Upsample
-from ..layers.shuffle import ToSpace
-from ..layers.transposed_convolution import ConvTranspose
 from ..layers.window import SAME_POSITION, Window
 from .network import Found, Network
 
 #: Larger numbers are of no image; without end they would fill the memory.
 LARGEST = 2**62
-#: After these, kernels refine what is seen, and see no more.
-ENLARGING = (Upsample, ConvTranspose, ToSpace)
 
 
 class Line(NamedTuple):
@@ -40,7 +35,7 @@ class Line(NamedTuple):
 
 
 #: For each axis of the image the line of a tensor; () if every unit sees all; None if they are
-#: no lines, or lie along other axes.
+#: no lines (after upsampling, where kernels have another task), or lie along other axes.
 Lines = tuple[Line, ...] | None
 #: How an output reads an input: through these windows, at the same positions, all of it; None if
 #: along other axes, or not by sliding.
@@ -100,29 +95,24 @@ def first_past(network: Network, test: Test) -> Iterator[tuple[Node, str, str]]:
 def least_lines(graph: Graph) -> dict[Value, Lines]:
     """What units see at least: where paths merge, along the path that sees the least."""
     seen: dict[Value, Lines] = {}
-    ways: dict[tuple[int, Shapes], Way] = {}  # layers are made once for the same options
+    ways: dict[tuple[int, Shapes, int, int], Way] = {}  # equal layers are mostly the same object
     for node in graph.nodes:
         if isinstance(node.layer, Input):
             seen[Value(node.index)] = (Line(0, 1, 1),) * (len(node.output_shapes[0]) - 1)
-        elif len(node.inputs) == len(node.output_shapes) == 1:
-            key = id(node.layer), node.input_shapes
-            if key not in ways:
-                ways[key] = way(node, 0, 0)
-            seen[Value(node.index)] = arriving(ways[key], seen[node.inputs[0]])
-        else:
-            for port in range(len(node.output_shapes)):
-                paths = [
-                    arriving(way(node, number, port), seen[value])
-                    for number, value in enumerate(node.inputs)
-                ]
-                seen[Value(node.index, port)] = least(paths)
+            continue
+        for port in range(len(node.output_shapes)):
+            paths = []
+            for number, value in enumerate(node.inputs):
+                key = id(node.layer), node.input_shapes, number, port
+                if key not in ways:
+                    ways[key] = way(node, number, port)
+                paths.append(arriving(ways[key], seen[value]))
+            seen[Value(node.index, port)] = least(paths) if len(paths) > 1 else paths[0]
     return seen
 
 
 def way(node: Node, number: int, port: int) -> Way:
     """How an output reads an input along the axes of the image."""
-    if isinstance(node.layer, ENLARGING):
-        return None
     windows = windows_between(node.layer, node.input_shapes, number, port)
     if windows is None or not all(windows[1:]):
         return "all"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from math import prod
 
 from ..graph import Node
-from ..layers import show_shape
+from ..layers import Shapes, show_shape
 from ..layers.convolution import Conv
 from ..layers.layer import AXES
 from ..layers.locally_connected import LocallyConnected
@@ -19,13 +19,17 @@ LARGEST = 4096
 def dead_kernel(network: Network) -> Iterator[Found]:
     """A kernel with weights that lie in the padding (of a transposed convolution: in what is cut
     off) wherever the window stands."""
+    alive = set[tuple[int, Shapes]]()  # equal layers are mostly the same object
     for node in network.layers(Conv, ConvTranspose, LocallyConnected):
         assert isinstance(node.layer, Sliding)
-        kernel = node.layer.kernel()
-        if max(kernel) == 1 or max(kernel) > LARGEST:
+        if (id(node.layer), node.input_shapes) in alive:
             continue
-        live = tuple(live_weights(node, axis) for axis in range(len(kernel)))
+        kernel = node.layer.kernel()
+        live = kernel
+        if 1 < max(kernel) <= LARGEST:
+            live = tuple(live_weights(node, axis) for axis in range(len(kernel)))
         if live == kernel:
+            alive.add((id(node.layer), node.input_shapes))
             continue
         names = AXES[len(kernel)]
         axes = " and ".join(

@@ -6,7 +6,7 @@ from ..diagnostics import RULES, Diagnostic, Findings
 from ..spec.document import Document
 from .comments import Suppression, suppressions
 from .removal import removal
-from .settings import Settings, is_error
+from .settings import Settings
 
 
 def suppressed(
@@ -52,8 +52,9 @@ def suppressed(
 def hidden_by(
     finding: Diagnostic, told: Mapping[tuple[str, str, int | None], list[Suppression]]
 ) -> list[Suppression]:
-    """The suppressions that a finding falls under: its line is the one on which it starts."""
-    if finding.span is None or is_error(finding.rule):
+    """The suppressions that a finding falls under: its line is the one on which it starts. There
+    are none of errors."""
+    if finding.span is None:
         return []
     path, line = finding.span.path, finding.span.line
     return [item for on in (line, None) for item in told.get((path, finding.rule.name, on), ())]

@@ -8,7 +8,8 @@ import re
 from ..diagnostics import Span
 
 #: What YAML 1.1 takes for the end of a line.
-_LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+_LINE_ENDS = "\n\r\x85\u2028\u2029"
+_LINE_END = re.compile(f"\r\n|[{_LINE_ENDS}]")
 
 
 class Document:
@@ -32,9 +33,8 @@ class Document:
         """The text of one line, counted from 1, without its end; empty past the last."""
         if not 1 <= number <= len(self.starts):
             return ""
-        start = self.starts[number - 1]
-        end = _LINE_END.search(self.text, start)
-        return self.text[start : end.start() if end else len(self.text)]
+        end = self.starts[number] if number < len(self.starts) else len(self.text)
+        return self.text[self.starts[number - 1] : end].rstrip(_LINE_ENDS)
 
     def between(self, start: tuple[int, int], end: tuple[int, int]) -> str:
         """The text from one (line, column) up to another, both counted from 1."""

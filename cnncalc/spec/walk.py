@@ -24,6 +24,8 @@ from .words import MERGES
 MAX_DEPTH = 50
 #: Entries walked and rounds of repeats, together: what blocks and repeats multiply to.
 MAX_STEPS = 500_000
+#: What a call of a block counts beside its entries, as it takes that much longer.
+CALL_STEPS = 10
 #: From here on, entries that fail no longer get a name each: any name may be one of theirs.
 MANY_STEPS = 10_000
 
@@ -208,6 +210,7 @@ class Walk:
     def call(
         self, entry: Entry, block: Block, scope: Scope, values: Values, label: str | None
     ) -> Values:
+        self.steps += CALL_STEPS
         if block.broken or block in self._endless:
             raise Poisoned
         if len(scope.site) >= MAX_DEPTH:

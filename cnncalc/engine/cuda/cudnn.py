@@ -5,7 +5,7 @@ keeps the fastest. There are two ways: *fused*, one graph for everything; and *u
 the convolution alone and one for what comes behind it, with an image between them in the workspace.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from math import prod
 from pathlib import Path
@@ -16,17 +16,16 @@ import numpy as np
 
 from ..machine import cache_folder
 from ..plan import Cost, Kernel, Step
-from . import cudnn_graph as graphs
 from .arrays import STORAGE, Arrays, Dtype
 from .autotune import Candidate, Clock, DeviceClock, tuned
 from .bound import Bound, Call, CannotBind, Launch, Workspace
-from .cudnn_graph import ALIGNMENT, BIAS, RESIDUAL, WEIGHT, Lies, Pattern, Plan, X, Y
+from .cudnn_graph import ALIGNMENT, BIAS, RESIDUAL, WEIGHT, Lies, Pattern, X, Y, can_run, pattern
+from .cudnn_plans import Plan, Proposals, refusals
+from .cudnn_plans import frontend as load_frontend
 from .device import Device, first_line
 
 #: Bytes of workspace that a plan may use. The first proposal for VGG-16 can ask for 6.6 GB.
 MOST_WORKSPACE = 256 << 20
-#: Plans that are compiled for a graph, at about half a second each; the best proposals first.
-MOST_COMPILED = 4
 #: Part of the key of what is stored: another number forgets all choices.
 GENERATION = 1
 
@@ -43,7 +42,7 @@ def kernels(
     dtype: Dtype,
     device: Device,
     clock: Callable[[Arrays], Clock] = DeviceClock,
-    frontend: Callable[[], Any] = graphs.frontend,
+    frontend: Callable[[], Any] = load_frontend,
     folder: Callable[[], Path] = lambda: cache_folder() / "cuda",
 ) -> tuple[Kernel, ...]:
     """The rows of the table. ``clock`` says how long calls take, ``frontend`` gives the module of
@@ -52,12 +51,12 @@ def kernels(
     def bind(bound: Bound) -> Call:
         return bind_to(bound, frontend(), clock(bound.xp), folder())
 
-    return (Kernel("cudnn", "direct", graphs.can_run, cost, bind, layout="nhwc"),)
+    return (Kernel("cudnn", "direct", can_run, cost, bind, layout="nhwc"),)
 
 
 def bind_to(bound: Bound, cudnn: Any, clock: Clock, folder: Path) -> Launch:
     """The fastest plan for a step. Raises CannotBind if there is none."""
-    wanted = graphs.pattern(
+    wanted = pattern(
         bound.step, bound.dtype, tuple(map(lies, bound.inputs)), lies(bound.outputs[0])
     )
     arrays = operands(bound, wanted)
@@ -96,7 +95,7 @@ def handle(cudnn: Any, xp: Arrays) -> Any:
         try:
             _HANDLES[xp] = cudnn.create_handle()
             cudnn.set_stream(_HANDLES[xp], xp.stream)
-        except graphs.refusals(cudnn) as error:
+        except refusals(cudnn) as error:
             raise CannotBind(f"cuDNN does not start: {first_line(error)}") from None
     return _HANDLES[xp]
 
@@ -125,40 +124,46 @@ class Ways(NamedTuple):
                 except CannotBind as error:
                     yield Candidate(way, "", partial(refuse, error))
 
+    def proposals(self, pattern: Pattern) -> Proposals:
+        return Proposals(self.cudnn, pattern, handle=self.handle)
+
     def fused(self) -> Iterator[tuple[str, Callable[[Workspace], Call]]]:
-        graph = graphs.build(self.cudnn, self.pattern, handle=self.handle)
-        for plan in some(graphs.plans(self.cudnn, graph)):
-            yield plan.name, partial(self.one, graph, plan)
+        proposals = self.proposals(self.pattern)
+        for plan in proposals:
+            yield plan.name, partial(self.one, proposals, plan)
 
     def unfused(self) -> Iterator[tuple[str, Callable[[Workspace], Call]]]:
-        alone, rest = self.pattern.split()
-        first, second = (graphs.build(self.cudnn, one, handle=self.handle) for one in (alone, rest))
-        behind = next(graphs.plans(self.cudnn, second), None)
-        for plan in some(graphs.plans(self.cudnn, first)):
-            if behind is not None:
-                name = f"{plan.name} + {behind.name}"
-                yield name, partial(self.two, first, plan, second, behind)
+        room = MOST_WORKSPACE - self.image_bytes()
+        if room < 0:  # then it is large, and writing and reading it once more is slow anyway
+            raise CannotBind("there is no room in the workspace for the image between two graphs")
+        first, second = map(self.proposals, self.pattern.split())
+        behind = second.first(room)
+        for plan in first:
+            name = f"{plan.name} + {behind.name}"
+            yield name, partial(self.two, (first, plan), (second, behind))
 
-    def one(self, graph: Any, plan: Plan, workspace: Workspace) -> Call:
+    def one(self, proposals: Proposals, plan: Plan, workspace: Workspace) -> Call:
         """A graph for everything."""
-        needed = graphs.finish(self.cudnn, graph, plan, MOST_WORKSPACE)
+        needed = proposals.finish(plan, MOST_WORKSPACE)
         workspace.reserve(needed)
 
         def launch() -> None:
             pointer = workspace.pointer if needed else 0
-            graph.execute_plan_at_index(self.addresses, pointer, plan.number, self.handle)
+            proposals.run(plan, self.addresses, pointer, self.handle)
 
         return Launch(launch, f"workspace {needed:,} B")
 
-    def two(self, first: Any, plan: Plan, second: Any, behind: Plan, workspace: Workspace) -> Call:
+    def two(
+        self,
+        first: tuple[Proposals, Plan],
+        second: tuple[Proposals, Plan],
+        workspace: Workspace,
+    ) -> Call:
         """A graph for the convolution and one for the rest. In the workspace, the image between
         them comes first, then what the plans need, one after the other."""
         image = self.image_bytes()
         room = MOST_WORKSPACE - image
-        needed = max(
-            graphs.finish(self.cudnn, first, plan, room),
-            graphs.finish(self.cudnn, second, behind, room),
-        )
+        needed = max(proposals.finish(plan, room) for proposals, plan in (first, second))
         workspace.reserve(image + needed)
         alone, rest = (
             {number: self.addresses[number] for number in pattern.operands}
@@ -168,8 +173,8 @@ class Ways(NamedTuple):
         def launch() -> None:
             between = workspace.pointer
             alone[Y] = rest[X] = between
-            first.execute_plan_at_index(alone, between + image, plan.number, self.handle)
-            second.execute_plan_at_index(rest, between + image, behind.number, self.handle)
+            for (proposals, plan), operands in ((first, alone), (second, rest)):
+                proposals.run(plan, operands, between + image, self.handle)
 
         return Launch(launch, f"workspace {image + needed:,} B")
 
@@ -177,15 +182,6 @@ class Ways(NamedTuple):
         """Of an output in the workspace, up to the next multiple of 256."""
         width = np.dtype(STORAGE[self.pattern.dtype]).itemsize
         return -(-prod(self.pattern.y.shape) * width // 256) * 256
-
-
-def some(plans: Iterable[Plan]) -> Iterator[Plan]:
-    """All plans that need no compiler, and the first of those that do."""
-    compiled = 0
-    for plan in plans:
-        compiled += plan.compiled
-        if not plan.compiled or compiled <= MOST_COMPILED:
-            yield plan
 
 
 def refuse(error: CannotBind, workspace: Workspace) -> Call:

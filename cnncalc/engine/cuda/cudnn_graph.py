@@ -1,4 +1,4 @@
-"""A step → a graph of cuDNN's: convolution [+ residual] + bias [+ ReLU], stored once.
+"""A step → a graph for cuDNN: convolution [+ residual] + bias [+ ReLU], stored once.
 
 A `Pattern` says all that the graph, and so the plans that cuDNN has for it, depend on. The same
 code makes it from a step's arrays on a device, and from a plan alone where there is none.
@@ -11,8 +11,6 @@ What cuDNN 9 wants, found by asking it for plans (``benchmarks/cudnn_plans.py``)
 * Pointers are multiples of 16 bytes (`ALIGNMENT`).
 """
 
-from collections.abc import Iterator
-from functools import cache
 from math import inf
 from typing import Any, NamedTuple, cast
 
@@ -24,7 +22,6 @@ from ...layers.merge import Add
 from ..plan import Step
 from .arrays import Dtype
 from .bound import CannotBind
-from .device import first_line
 
 #: What tensors are called when a graph runs.
 X, WEIGHT, RESIDUAL, BIAS, Y = range(1, 6)
@@ -34,16 +31,6 @@ ALIGNMENT = 16
 STORED: dict[Dtype, str] = {
     "float32": "FLOAT", "tf32": "FLOAT", "float16": "HALF", "bfloat16": "BFLOAT16",
 }  # fmt: skip
-#: Names of `cudnn.numerical_note`: what plans must not do. Strict float32 has no tensor cores.
-#: In 16 bits, sums are float32's, and Winograd's transformed inputs would be rounded too often.
-FORBIDDEN: dict[Dtype, tuple[str, ...]] = {
-    "float32": ("TENSOR_CORE", "DOWN_CONVERT_INPUTS", "WINOGRAD_TILE_13x13"),
-    "tf32": ("WINOGRAD_TILE_13x13",),
-    "float16": ("REDUCED_PRECISION_REDUCTION", "WINOGRAD"),
-    "bfloat16": ("REDUCED_PRECISION_REDUCTION", "WINOGRAD"),
-}
-#: The oldest cuDNN that is known to have these graphs: 9.11.
-LEAST_CUDNN = 91100
 
 
 class Lies(NamedTuple):
@@ -95,16 +82,6 @@ class Pattern(NamedTuple):
         alone = self._replace(y=between, residual=None, bias=False, clamp=None)
         rest = Pattern(self.dtype, between, self.y, None, self.residual, self.bias, self.clamp)
         return alone, rest
-
-
-class Plan(NamedTuple):
-    """One of the plans that cuDNN proposes for a graph. ``name`` says its engine and knobs, and
-    is the same in every process. ``compiled``: its kernel is compiled when it is built, which
-    takes about half a second."""
-
-    number: int
-    name: str
-    compiled: bool
 
 
 # ------------------------------------------------------------------------------ steps → patterns
@@ -188,45 +165,6 @@ def packed(shape: tuple[int, ...]) -> Lies:
 # ------------------------------------------------------------------------------ patterns → graphs
 
 
-@cache
-def frontend() -> Any:
-    """The module of cuDNN's frontend. Raises CannotBind if it, or cuDNN, cannot be used.
-
-    cuDNN's own search does not find NVRTC among Python packages, so that is loaded first.
-    """
-    try:
-        from cuda import pathfinder
-
-        pathfinder.load_nvidia_dynamic_lib("nvrtc")
-        import cudnn
-
-        version = int(cudnn.backend_version())
-    except (ImportError, OSError, RuntimeError) as error:
-        raise CannotBind(f"cuDNN cannot be used: {first_line(error)}") from None
-    if version < LEAST_CUDNN:
-        raise CannotBind(f"cuDNN is too old: {version}, needed is {LEAST_CUDNN} or later")
-    return cudnn
-
-
-def build(cudnn: Any, wanted: Pattern, **place: Any) -> Any:
-    """The graph of a pattern, with cuDNN's proposals for it.
-
-    ``place``: ``handle`` for the device that is current; or ``device_property`` and ``sm_version``
-    for one that is described. Raises CannotBind if there is no proposal.
-    """
-    try:
-        graph = describe(cudnn, wanted, place)
-        graph.validate()
-        graph.build_operation_graph()
-        modes = cudnn.heur_mode
-        graph.create_execution_plans([modes.A, modes.B, modes.FALLBACK])
-        notes = cudnn.numerical_note
-        graph.deselect_numeric_notes([getattr(notes, name) for name in FORBIDDEN[wanted.dtype]])
-    except refusals(cudnn) as error:
-        raise CannotBind(f"cuDNN has no plan: {first_line(error)[:120]}") from None
-    return graph
-
-
 def describe(cudnn: Any, wanted: Pattern, place: dict[str, Any]) -> Any:
     """The operations of a pattern, sums in float32."""
     stored, wide = getattr(cudnn.data_type, STORED[wanted.dtype]), cudnn.data_type.FLOAT
@@ -263,34 +201,3 @@ def describe(cudnn: Any, wanted: Pattern, place: dict[str, Any]) -> Any:
     y.set_output(True).set_data_type(stored).set_uid(Y)
     y.set_dim(list(wanted.y.shape)).set_stride(list(wanted.y.strides))
     return graph
-
-
-def plans(cudnn: Any, graph: Any) -> Iterator[Plan]:
-    """cuDNN's proposals, those first that its heuristics like best. Some cannot be built."""
-    late, known = cudnn.behavior_note.RUNTIME_COMPILATION, set()
-    for index in range(graph.get_execution_plan_count()):
-        name = graph.get_plan_name_at_index(index)
-        if name.startswith("eng") and name not in known:  # others are the frontend's, in Python
-            known.add(name)
-            yield Plan(index, name, late in graph.get_behavior_notes_for_plan_at_index(index))
-
-
-def finish(cudnn: Any, graph: Any, plan: Plan, limit: int) -> int:
-    """Build a plan, so that it can run; the bytes of workspace that it needs.
-
-    Raises CannotBind if it cannot be built, computes otherwise than the dtype says, or needs more
-    than ``limit`` bytes.
-    """
-    try:
-        graph.build_plan_at_index(plan.number)
-        needed = int(graph.get_workspace_size_plan_at_index(plan.number))
-    except refusals(cudnn) as error:
-        raise CannotBind(f"{plan.name}: {first_line(error)[:120]}") from None
-    if needed > limit:
-        raise CannotBind(f"{plan.name} needs {needed:,} bytes of workspace, allowed: {limit:,}")
-    return needed
-
-
-def refusals(cudnn: Any) -> tuple[type[Exception], ...]:
-    """What the frontend raises for graphs and plans that cuDNN does not have."""
-    return RuntimeError, ValueError, NotImplementedError, cudnn.cudnnGraphNotSupportedError

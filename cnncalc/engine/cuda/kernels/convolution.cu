@@ -191,7 +191,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) kernel(const __grid_con
         if (at.image >= a.images || output >= a.outputs) continue;
         const int channel = group * a.outputs + output;
         float sum[1] = {shared.sums[i / TILE_COLUMNS][i % TILE_COLUMNS]};
-        if (a.bias) sum[0] += a.bias[channel];
+        if (a.bias) sum[0] += read(a.bias + channel);
         finish(sum, a.epilogue,
                offset(a.residual, at.image, channel, at.depth, at.row, at.column));
         store(a.y.data + offset(a.y, at.image, channel, at.depth, at.row, at.column), sum);

@@ -26,7 +26,7 @@ extern "C" __global__ void __launch_bounds__(256, 2) kernel(const __grid_constan
 
     float sums[TILE][VEC];
 #pragma unroll
-    for (int i = 0; i < VEC; ++i) sums[0][i] = a.bias ? a.bias[channel + i] : 0;
+    for (int i = 0; i < VEC; ++i) sums[0][i] = a.bias ? read(a.bias + channel + i) : 0;
 #pragma unroll
     for (int t = 1; t < TILE; ++t)
 #pragma unroll

@@ -42,7 +42,7 @@ extern "C" __global__ void __launch_bounds__(256, 2) kernel(const __grid_constan
         if (lane == r) sum[0] = sums[r];
     }
     if (lane >= ROWS || row + lane >= a.rows) return;
-    sum[0] += a.bias ? a.bias[output] : 0;
+    if (a.bias) sum[0] += read(a.bias + output);
     finish(sum, a.epilogue, (long long)(row + lane) * a.residual_row +
                                 (long long)output * a.residual_column);
     store(a.y + (long long)(row + lane) * a.y_row + (long long)output * a.y_column, sum);

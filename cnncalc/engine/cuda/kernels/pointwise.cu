@@ -27,12 +27,12 @@ struct Arguments {
 
 // VEC values of an operand: neighbours, or one that is stretched.
 template <class T>
-DEVICE void read(float (&to)[VEC], const Operand &in, long long offset, int axes) {
+DEVICE void operand(float (&to)[VEC], const Operand &in, long long offset, int axes) {
     const T *from = static_cast<const T *>(in.data) + offset;
     if (VEC == 1 || in.strides[axes - 1]) {
         load(to, from);
     } else {
-        const float value = widen(*from);
+        const float value = read(from);
 #pragma unroll
         for (int i = 0; i < VEC; ++i) to[i] = value;
     }
@@ -60,12 +60,12 @@ extern "C" __global__ void __launch_bounds__(256, 2) kernel(const __grid_constan
     }
 
     float values[VEC] = {};
-    if (a.count) read<FROM>(values, a.inputs[0], inputs[0], a.axes);
+    if (a.count) operand<FROM>(values, a.inputs[0], inputs[0], a.axes);
 #pragma unroll
     for (int number = 1; number < INPUTS; ++number) {
         if (number >= a.count) continue;
         float more[VEC];
-        read<FROM>(more, a.inputs[number], inputs[number], a.axes);
+        operand<FROM>(more, a.inputs[number], inputs[number], a.axes);
 #pragma unroll
         for (int i = 0; i < VEC; ++i)
             values[i] = a.combine == ADD   ? values[i] + more[i]
@@ -75,8 +75,8 @@ extern "C" __global__ void __launch_bounds__(256, 2) kernel(const __grid_constan
     }
     if (a.parameters) {
         float factor[VEC], summand[VEC] = {};
-        read<Float32>(factor, a.factor, factors, a.axes);
-        if (a.summand.data) read<Float32>(summand, a.summand, summands, a.axes);
+        operand<Float32>(factor, a.factor, factors, a.axes);
+        if (a.summand.data) operand<Float32>(summand, a.summand, summands, a.axes);
 #pragma unroll
         for (int i = 0; i < VEC; ++i)
             values[i] = a.parameters == AFFINE || values[i] <= 0

@@ -26,7 +26,7 @@ extern "C" __global__ void __launch_bounds__(256, 2) kernel(const __grid_constan
     for (int i = depth * a.taps[0]; i < (depth + 1) * a.taps[0]; ++i)
         for (int j = row * a.taps[1]; j < (row + 1) * a.taps[1]; ++j)
             for (int k = column * a.taps[2]; k < (column + 1) * a.taps[2]; ++k) {
-                const float share = a.shares[0][i] * a.shares[1][j] * a.shares[2][k];
+                const float share = read(a.shares[0] + i) * read(a.shares[1] + j) * read(a.shares[2] + k);
                 float values[VEC];
                 load(values, a.x.data + offset(a.x, blockIdx.y, channel, a.places[0][i],
                                                a.places[1][j], a.places[2][k]));

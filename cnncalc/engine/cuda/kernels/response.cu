@@ -23,10 +23,10 @@ extern "C" __global__ void __launch_bounds__(256, 2) kernel(const __grid_constan
     float squares = 0;
     const int first = max(channel - a.before, 0), last = min(channel + a.after, a.channels - 1);
     for (int c = first; c <= last; ++c) {
-        const float value = widen(pixel[(long long)c * a.x.channel]);
+        const float value = read(pixel + (long long)c * a.x.channel);
         squares += value * value;
     }
-    const float centre = widen(pixel[(long long)channel * a.x.channel]);
+    const float centre = read(pixel + (long long)channel * a.x.channel);
     float result[1] = {centre / powf(a.k + a.alpha * squares, a.beta)};
     finish(result, a.epilogue, 0);
     store(a.y.data + offset(a.y, blockIdx.y, channel, depth, row, column), result);

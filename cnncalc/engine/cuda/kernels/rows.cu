@@ -69,7 +69,7 @@ extern "C" __global__ void __launch_bounds__(256, 2) kernel(const __grid_constan
 
     float found = a.kind == NORMALIZE ? 0 : -INFINITE;
     for (int i = first; i < values; i += step) {
-        const float value = widen(x[place(a.inner, i).x]);
+        const float value = read(x + place(a.inner, i).x);
         found = a.kind == NORMALIZE ? found + value : larger(found, value);
     }
     found = joined(found, a.kind != NORMALIZE, shared);
@@ -77,7 +77,7 @@ extern "C" __global__ void __launch_bounds__(256, 2) kernel(const __grid_constan
 
     float sum = 0;
     for (int i = first; i < values; i += step) {
-        const float away = widen(x[place(a.inner, i).x]) - centre;
+        const float away = read(x + place(a.inner, i).x) - centre;
         sum += a.kind == NORMALIZE ? away * away : expf(away);
     }
     sum = joined(sum, false, shared);
@@ -85,11 +85,11 @@ extern "C" __global__ void __launch_bounds__(256, 2) kernel(const __grid_constan
 
     for (int i = first; i < values; i += step) {
         const Place at = place(a.inner, i);
-        const float away = widen(x[at.x]) - centre;
+        const float away = read(x + at.x) - centre;
         float result[1] = {a.kind == LOG_SOFTMAX ? away - logf(sum)
                            : (a.kind == SOFTMAX ? expf(away) : away) * scale};
-        if (a.factor) result[0] *= a.factor[row.weight + at.weight];
-        if (a.summand) result[0] += a.summand[row.weight + at.weight];
+        if (a.factor) result[0] *= read(a.factor + row.weight + at.weight);
+        if (a.summand) result[0] += read(a.summand + row.weight + at.weight);
         finish(result, a.epilogue, 0);
         store(y + at.y, result);
     }

@@ -12,7 +12,7 @@ typedef VALUE Value;
 #define INFINITE __int_as_float(0x7f800000)
 
 #ifdef __CUDACC__
-#define CHECK_ALIGNED(pointer, bytes)
+#define CHECK_ACCESS(pointer, bytes) // where a device checks
 
 DEVICE float widen(Float16 value) {
     float wide;
@@ -35,18 +35,29 @@ DEVICE float widen(Float32 value) { return value.bits; }
 
 DEVICE void narrow(Float32 &narrow, float value) { narrow.bits = value; }
 
+// A value as it lies in memory.
+DEVICE float read(const float *from) {
+    CHECK_ACCESS(from, sizeof(float));
+    return *from;
+}
+
+template <class T> DEVICE float read(const T *from) {
+    CHECK_ACCESS(from, sizeof(T));
+    return widen(*from);
+}
+
 // N neighbours, read and written in one access.
 template <class T, int N> struct alignas(sizeof(T) * N) Pack { T values[N]; };
 
 template <class T, int N> DEVICE void load(float (&to)[N], const T *from) {
-    CHECK_ALIGNED(from, sizeof(T) * N);
+    CHECK_ACCESS(from, sizeof(T) * N);
     const Pack<T, N> pack = *reinterpret_cast<const Pack<T, N> *>(from);
 #pragma unroll
     for (int i = 0; i < N; ++i) to[i] = widen(pack.values[i]);
 }
 
 template <class T, int N> DEVICE void store(T *to, const float (&from)[N]) {
-    CHECK_ALIGNED(to, sizeof(T) * N);
+    CHECK_ACCESS(to, sizeof(T) * N);
     Pack<T, N> pack;
 #pragma unroll
     for (int i = 0; i < N; ++i) narrow(pack.values[i], from[i]);

@@ -21,10 +21,11 @@ extern "C" __global__ void __launch_bounds__(256, 2) kernel(const __grid_constan
     const int row = blockIdx.y * SIDE, column = blockIdx.x * SIDE;
     for (int r = threadIdx.y; r < SIDE; r += blockDim.y)
         if (row + r < a.rows && column + threadIdx.x < a.columns)
-            tile[r][threadIdx.x] = widen(x[(long long)(row + r) * a.x_row + column + threadIdx.x]);
+            tile[r][threadIdx.x] = read(x + (long long)(row + r) * a.x_row + column + threadIdx.x);
     __syncthreads();
     for (int c = threadIdx.y; c < SIDE; c += blockDim.y)
-        if (column + c < a.columns && row + threadIdx.x < a.rows)
-            narrow(y[(long long)(column + c) * a.y_column + row + threadIdx.x],
-                   tile[threadIdx.x][c]);
+        if (column + c < a.columns && row + threadIdx.x < a.rows) {
+            const float value[1] = {tile[threadIdx.x][c]};
+            store(y + (long long)(column + c) * a.y_column + row + threadIdx.x, value);
+        }
 }
