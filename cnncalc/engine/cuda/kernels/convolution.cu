@@ -131,7 +131,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) kernel(const __grid_con
     advance(at, product, a);
 
     float next_rows[ROW_LOADS][FOUR], next_columns[COLUMN_LOADS][FOUR];
-    auto read = [&] {
+    auto fetch = [&] {
 #pragma unroll
         for (int i = 0; i < ROW_LOADS; ++i) read_inputs(next_rows[i], a, positions[i], at, group);
 #pragma unroll
@@ -158,7 +158,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) kernel(const __grid_con
     const int products = a.kernel[0] * a.kernel[1] * a.kernel[2] * a.inputs;
     for (int done = -DEPTH, half = 1; done < products; done += DEPTH, half ^= 1) {
         const bool more = done + DEPTH < products;
-        if (more) read();
+        if (more) fetch();
         if (done >= 0)
 #pragma unroll 4
             for (int k = 0; k < DEPTH; ++k) {
