@@ -90,7 +90,7 @@ def run(
     fits = fits and min(grid) > 0 and grid[0] < 2**31 and max(grid[1:]) <= 65535
     assert fits, f"{source}: a grid of {grid} blocks of {block}"
     three = ctypes.c_uint * 3
-    ends = [end for array in arrays for end in np.lib.array_utils.byte_bounds(array)]
+    ends = [end for array in arrays for end in bounds(array)]
     fault = code.launch(
         ctypes.byref(arguments), three(*grid), three(*block), order, operations,
         (ctypes.c_void_p * len(ends))(*ends), len(arrays),
@@ -99,16 +99,21 @@ def run(
         raise KernelFault(f"{source}: {FAULTS[fault]}")
 
 
+def bounds(array: Any) -> tuple[int, int]:
+    """The addresses of an array's first byte, and of the one after its last."""
+    reach = sum((n - 1) * step for n, step in zip(array.shape, array.strides, strict=True))
+    return array.ctypes.data, array.ctypes.data + reach + array.itemsize
+
+
 def arrays_in(keeps: object) -> list[Any]:
     """All arrays in tuples, lists and dictionaries."""
     if isinstance(keeps, np.ndarray):
         return [keeps]
-    inside = keeps.values() if isinstance(keeps, dict) else keeps
-    return (
-        [array for one in inside for array in arrays_in(one)]
-        if isinstance(inside, Iterable)
-        else []
-    )
+    if isinstance(keeps, dict):
+        keeps = keeps.values()
+    if not isinstance(keeps, Iterable):
+        return []
+    return [array for one in keeps for array in arrays_in(one)]
 
 
 class Launcher:
