@@ -9,18 +9,20 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from math import inf
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import msgspec
 
-from .arrays import Arrays
 from .bound import Call, CannotBind, Workspace
-from .choice import nanoseconds
 
-#: One launch may take so many times the best one, and so many nanoseconds more, which is what the
-#: host takes for it, before a candidate is dropped.
+#: A candidate is dropped if its first launch takes so many times the best so far, and so many
+#: nanoseconds more, which a launch may take the host.
 FAR_BEHIND, HOST = 3, 200_000
+#: Nanoseconds of a launch among others; of the first, if that takes more than the number. It
+#: raises what the launch does.
+Clock = Callable[[Call, float], float]
 
 
 class Candidate(NamedTuple):
@@ -49,32 +51,6 @@ class Choice(msgspec.Struct, frozen=True):
             f"{self.way} {self.name}: {self.nanoseconds / 1e3:.1f} µs, the fastest of "
             f"{self.tried}{beside}"
         )
-
-
-class Clock(Protocol):
-    """How long calls take on a device, in nanoseconds."""
-
-    def once(self, call: Call) -> float:
-        """One launch, roughly, after one that is not counted. Raises what the launch does."""
-
-    def well(self, call: Call) -> float:
-        """A launch among several in a graph."""
-
-
-class DeviceClock:
-    """Events on a device's stream."""
-
-    def __init__(self, xp: Arrays) -> None:
-        self.xp = xp
-
-    def once(self, call: Call) -> float:
-        call()
-        before = self.xp.mark()
-        call()
-        return self.xp.nanoseconds(before, self.xp.mark())
-
-    def well(self, call: Call) -> float:
-        return nanoseconds(self.xp, call)
 
 
 def tuned(
@@ -116,21 +92,20 @@ def fastest(candidates: Iterable[Candidate], clock: Clock, workspace: Workspace)
     refused: list[str] = []
     times: list[tuple[float, Candidate]] = []
     ways: dict[str, float] = {}
-    roughly = float("inf")
+    best = inf
     for candidate, call in made(candidates, workspace, refused):
         try:
-            once = clock.once(call)
-            roughly = min(roughly, once)
-            time = once if once > FAR_BEHIND * roughly + HOST else clock.well(call)
-        except RuntimeError as error:  # what CUDA and cuDNN raise
+            taken = clock(call, FAR_BEHIND * best + HOST)
+        except (RuntimeError, MemoryError) as error:  # what CUDA, cuDNN and CuPy raise
             refused.append(f"{candidate.name}: {error}")
             continue
-        times.append((time, candidate))
-        ways[candidate.way] = min(time, ways.get(candidate.way, time))
+        times.append((taken, candidate))
+        best = min(best, taken)
+        ways[candidate.way] = min(taken, ways.get(candidate.way, inf))
     if not times:
         raise CannotBind(refused[0] if refused else "there is no candidate")
-    least, best = min(times, key=lambda one: one[0])
-    return Choice(best.way, best.name, least, len(times), ways)
+    least, won = min(times, key=lambda one: one[0])
+    return Choice(won.way, won.name, least, len(times), ways)
 
 
 def made(
@@ -165,6 +140,10 @@ def store(file: Path, key: str, choice: Choice) -> None:
     """Write a choice, so that nobody ever sees half a file; without a word if it cannot be."""
     with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as new:
-            new.write(msgspec.json.encode(_Stored(key, choice)))
-        os.replace(new.name, file)
+        descriptor, name = tempfile.mkstemp(dir=file.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as new:
+                new.write(msgspec.json.encode(_Stored(key, choice)))
+            os.replace(name, file)
+        finally:
+            Path(name).unlink(missing_ok=True)

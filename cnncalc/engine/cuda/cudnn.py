@@ -17,8 +17,9 @@ import numpy as np
 from ..machine import cache_folder
 from ..plan import Cost, Kernel, Step
 from .arrays import STORAGE, Arrays, Dtype
-from .autotune import Candidate, Clock, DeviceClock, tuned
+from .autotune import Candidate, Clock, tuned
 from .bound import Bound, Call, CannotBind, Launch, Workspace
+from .choice import nanoseconds
 from .cudnn_graph import ALIGNMENT, BIAS, RESIDUAL, WEIGHT, Lies, Pattern, X, Y, can_run, pattern
 from .cudnn_plans import Plan, Proposals, refusals
 from .cudnn_plans import frontend as load_frontend
@@ -41,7 +42,7 @@ def cost(step: Step) -> Cost:
 def kernels(
     dtype: Dtype,
     device: Device,
-    clock: Callable[[Arrays], Clock] = DeviceClock,
+    clock: Callable[[Arrays, Call, float], float] = nanoseconds,
     frontend: Callable[[], Any] = load_frontend,
     folder: Callable[[], Path] = lambda: cache_folder() / "cuda",
 ) -> tuple[Kernel, ...]:
@@ -49,7 +50,7 @@ def kernels(
     cuDNN's frontend, ``folder`` is where choices are kept."""
 
     def bind(bound: Bound) -> Call:
-        return bind_to(bound, frontend(), clock(bound.xp), folder())
+        return bind_to(bound, frontend(), partial(clock, bound.xp), folder())
 
     return (Kernel("cudnn", "direct", can_run, cost, bind, layout="nhwc"),)
 
